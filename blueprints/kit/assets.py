@@ -31,6 +31,7 @@ BUNDLES = (
     "widget/copy.js",
     "widget/emoji.js",
     "widget/leave.js",
+    "widget/rating.js",
     "widget/log.js",
     "widget/preview.js",
     "kit/files.js",

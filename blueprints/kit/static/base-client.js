@@ -243,9 +243,12 @@ export class BaseClient {
     this._side.disconnect(chat);
   }
 
-  /** Send *text*; a user without a conversation sends it when there is one. Returns the message. */
-  send(text, conversation) {
-    return this.#post({ text: whole(asText(text)) }, conversation);
+  /**
+   * Send *text*; a user without a conversation sends it when there is one. A waiter offers *choices* with it, and a user
+   * takes the *choice* with this id. Returns the message.
+   */
+  send(text, conversation, { choices, choice } = {}) {
+    return this.#post({ text: whole(asText(text)), ...(choices && { choices }), ...(choice && { choice }) }, conversation);
   }
 
   /** Send *file*, a `File` or `Blob`, in the same way. */
@@ -292,6 +295,17 @@ export class BaseClient {
   /** Where the files *ids* are for a while, by their ids: `{url}`, of images also `thumb`. Rejects with a `ChatError`. */
   fileLinks(ids) {
     return this.#files.links(ids).catch((error) => Promise.reject(new ChatError(error)));
+  }
+
+  /**
+   * User: rate a conversation from 1 to 5, with a *comment*, or change that for a day; resolves when that is stored.
+   * Rejects with a `ChatError`.
+   */
+  async rate(stars, comment = "", conversation = this._conversations.current) {
+    const { payload } = await this._connection.question("rate", { rate: stars, comment, conversation });
+    const chat = this.chats.get(conversation);
+    chat?._rate({ rate: stars, comment, ...payload });
+    this._events.emit("rating", { chat, live: false });
   }
 
   /** To be called with each key; repeats are held back. */
@@ -378,7 +392,9 @@ export class BaseClient {
 
   #refused(error, reply) {
     const entry = this._outbox.get(reply);
-    if (entry) this._outbox.sentBack(entry, error);
+    const isTaken = entry?.message.choice && error.code === "invalid_message"; // in another tab: that one counts
+    if (isTaken) this._outbox.speak(this._conversations.at(this._outbox.take(reply).conversation));
+    else if (entry) this._outbox.sentBack(entry, error);
     else if (!error.message.startsWith("payload.resume")) this._complain(error, reply);
   }
 

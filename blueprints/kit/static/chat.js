@@ -5,10 +5,11 @@
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
  *   state: "uploading"|"sending"|"sent"|"failed", seq?: number, author?: string,
  *   file?: {id?: string, name: string, size: number, mime: string, width?: number, height?: number, sent?: number, blob?: Blob},
- *   error?: {code: string, message: string},
+ *   error?: {code: string, message: string}, choices?: {id: string, text: string}[], choice?: string,
  *   event?: {what: string, name?: string, to?: string} | {words: string, message: string}}} Message
  *   `file`: it is a file, whose name is the text; `id` once the server has it, `sent`: how many bytes are on the server,
- *   `blob`: of one that this page has sent; `author`: the waiter's colleague who wrote it; `event`: it is no text of either side, but says that the waiter
+ *   `blob`: of one that this page has sent; `choices`: of these the visitor may take one; `choice`: the id of the one that
+ *   it takes; `author`: the waiter's colleague who wrote it; `event`: it is no text of either side, but says that the waiter
  *   `name` has handed the visitor over, to the waiter `to` if that is known; or, with `words`, the site says `text`
  */
 export class Chat {
@@ -33,6 +34,14 @@ export class Chat {
   closes = 0;
   /** Why it has ended, as `disconnected` says: `left`, `ended`, `lost`, …; "": the server has not said. */
   reason = "";
+
+  /**
+   * What the visitor thinks of it: `{rate, comment, seq, date, since}`; null: it has not said so, as far as messages were
+   * brought. `since`: when it has rated first, in ms.
+   */
+  rating = null;
+  /** The waiter has asked for a rating. */
+  invited = false;
 
   _floor = 1; // the first `seq` in `messages`, or of the next message that comes
   _newest = 0; // the highest `seq` that was ever shown, also before a reload
@@ -75,6 +84,14 @@ export class Chat {
     const notes = found.filter(({ type }) => type === "note").map(({ payload, ...one }) => ({ ...one, text: payload.text }));
     const all = new Map([...this.notes, ...notes].map((one) => [one.n, one]));
     this.notes = [...all.values()].sort((one, other) => one.n - other.n);
+  }
+
+  /** Take in *rating*: the last one counts, and the first one for how long it may be changed. */
+  _rate(rating) {
+    const { rating: known } = this;
+    const since = Math.min(Date.parse(rating.date), known?.since ?? Infinity);
+    this.rating = { ...(known?.seq > rating.seq ? known : rating), since };
+    this.invited = false;
   }
 
   _remove(message) {

@@ -28,6 +28,11 @@ export class ChatClient extends BaseClient {
     return this.#once.ask("", asked.message, (own) => super.leaveMessage({ ...asked, id: own }), id);
   }
 
+  /** Waiter: ask the visitor for a rating. `invited` of the chat says when it was asked; `error` follows if that fails. */
+  invite(conversation) {
+    this._put("rate", {}, this.chats.get(conversation));
+  }
+
   /** Waiter: what visitors have left for its departments (`{state, after, before, limit}`); the payload of `inbox`. */
   inbox(which) {
     return this.#inbox.page(which);

@@ -74,9 +74,11 @@ export class Conversations {
     __proto__: null,
     message_history: (page, { reply_id: reply }) => reply || this.#client._transcript.page(page),
     message_text: this.#said,
+    message_choice: this.#said,
     message_image: this.#said,
     message_file: this.#said,
     message_text_success: this.#stored,
+    message_choice_success: this.#stored,
     message_image_success: this.#stored,
     message_file_success: this.#stored,
     disconnected: (payload, _, chat, request) => {

@@ -21,8 +21,10 @@ export function fileOf({ type, payload }) {
 }
 
 /** Type and payload of the frame of a message, whose file the server has. */
-export const frameOf = ({ text, file }) =>
-  file ? [FILES[file.width ? 0 : 1], { file: file.id }] : ["message_text", { message: text }];
+export const frameOf = ({ text, file, choices, choice }) =>
+  file
+    ? [FILES[file.width ? 0 : 1], { file: file.id }]
+    : [choices ? "message_choice" : "message_text", { message: text, choices, choice }];
 
 /** Whether *message*, which has failed, may be sent again: its file as well, as long as this page has it. */
 export const mayRetry = ({ file, error }) =>

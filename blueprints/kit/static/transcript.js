@@ -31,8 +31,11 @@ export class Transcript {
     const own = from === this.#connection.uuid || id !== undefined;
     const event = type === "event" || payload?.words ? payload : undefined;
     const file = fileOf({ type, payload });
-    const text = type === "message_text" ? payload.message : (file?.name ?? (event?.what === "transferred" ? "" : null));
-    return { seq, date, id, text, own, author, event, file };
+    const isText = type === "message_text" || type === "message_choice";
+    const text = isText ? payload.message : (file?.name ?? (event?.what === "transferred" ? "" : null));
+    const rating = type === "rating" ? payload : undefined;
+    const { choices, choice } = payload ?? {};
+    return { seq, date, id, text, own, author, event, file, choices, choice, rating };
   }
 
   /** The message of *item*: one of the outbox, which is stored now, or a new one. */
@@ -59,6 +62,7 @@ export class Transcript {
     chat.lastSeq = item.seq;
     chat._newest = Math.max(chat._newest, item.seq);
     join(chat.messages.at(-1), item);
+    this.#rate(chat, item, live);
     if (item.text === null) return; // its kind is not shown
     const isReceipt = this.#outbox.isPending(chat, item);
     const message = this.#message(chat, item);
@@ -67,6 +71,13 @@ export class Transcript {
     if (isReceipt) this.#receipt(chat, message);
     else if (message.event) this.#client.emit("chat", { chat, change: "changed" });
     else this.#client.emit("message", { chat, message, live });
+  }
+
+  /** The visitor has rated the conversation, if *item* says so. */
+  #rate(chat, { rating, seq, date }, live) {
+    if (!rating) return;
+    chat._rate({ ...rating, seq, date });
+    this.#client.emit("rating", { chat, live });
   }
 
   /**
@@ -141,7 +152,10 @@ export class Transcript {
     if (!known) chat.state = "ended"; // the server announces open ones by itself
     const fits = !chat.lastSeq || end === chat._floor;
     const items = numbered(payload.messages).map((item) => this.item(item));
-    items.forEach((item, at) => join(items[at - 1], item));
+    items.forEach((item, at) => {
+      join(items[at - 1], item);
+      this.#rate(chat, item, false);
+    });
     const messages = items.filter(({ text }) => text !== null).map((item) => this.#message(chat, item));
     if (fits && items.length) {
       for (const message of messages) chat._place(message);

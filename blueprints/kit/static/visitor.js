@@ -196,6 +196,11 @@ export class Visitor extends Wish {
       chat.peer.name = name;
       this._client._events.emit("answered", { chat });
     },
+    rate: (_, __, chat) => {
+      if (!chat || chat.rating) return;
+      chat.invited = true;
+      this._client._events.emit("rate", { chat });
+    },
     idle: ({ seconds }, _, chat) => {
       if (!chat) return;
       chat.closes = this._client.now() + seconds * 1000;

@@ -67,6 +67,12 @@ export class Waiter extends Wish {
       chat._note([{ type, n, after, author, date, payload }]);
       this._client._events.emit("chat", { chat, change: "changed" });
     },
+    rate_success: ({ uuid }) => {
+      for (const chat of this._client.chats.values()) if (chat.peer.uuid === uuid) chat.invited = true;
+    },
+    rate_user_success: ({ rate, comment }, { conversation }, chat) => {
+      this._client._events.emit("rated", { chat, conversation, rate, comment });
+    },
     inbox_changed: (inbox) => {
       this._client.left = inbox.waiting;
       this._client._events.emit("inbox", inbox);

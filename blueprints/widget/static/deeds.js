@@ -27,6 +27,8 @@ export class Deeds {
         this.#put(text);
       },
       discard: (id) => visit.client.discard(id),
+      take: ({ id, text }) => visit.say(text, { choice: id }),
+      mayTake: () => !visit.past && visit.chat?.state === "open",
       older: () => this.#older(),
       said: () => visit.client.words,
       scrolled: () => visit.seen(),

@@ -10,6 +10,7 @@ import { button, element, wear } from "./dom.js";
 import { Queue } from "./queue.js";
 
 const SECOND = 1000; // ms
+const AGAIN = 2000; // ms before a file that did not load is tried again
 
 export class Foot {
   element = element("div", "foot", "", { tabindex: "-1" });
@@ -23,6 +24,9 @@ export class Foot {
   #typing;
   #times;
   #form = null; // with which a message is left
+  #rating = null; // once it is loaded …
+  #isRating = false; // … which has begun
+  #asked = element("div"); // where it stands while the conversation goes on
   #warned = 0; // when the conversation ends of which the visitor was warned last
   #timer = 0;
   #shown = "";
@@ -39,13 +43,14 @@ export class Foot {
     this.#deeds = new Deeds(widget, visit, put);
     this.#typing = typing;
     this.#queue = new Queue(() => visit.leave());
-    typing.before(this.queue, this.#idle);
+    typing.before(this.queue, this.#idle, this.#asked);
   }
 
   relabel() {
     this.#queue.relabel(this.#widget.t);
     this.#times = new Times(this.#widget.locale);
     this.#form?.relabel();
+    this.#rating?.relabel();
     this.#shown = "";
   }
 
@@ -109,11 +114,36 @@ export class Foot {
     this.#warn((phase === "served" && this.#visit.chat.closes) || 0);
     this.#showTyping(phase === "served" && this.#visit.chat.typing);
     this.element.hidden = !what;
-    const shown = what && what + t("end") + this.ending;
+    const rating = this.#rate(phase);
+    this.#asked.replaceChildren(...(rating && phase === "served" ? [rating] : []));
+    const isRated = Boolean(rating) && ["ended", "past"].includes(what);
+    const shown = what && what + t("end") + this.ending + isRated;
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.element.classList.toggle("whole", what === "leaving");
-    this.element.replaceChildren(...(what ? this.#parts(what) : []));
+    this.element.replaceChildren(...(what ? this.#parts(what, isRated ? [rating] : []) : []));
+  }
+
+  /** Where the visitor rates the conversation, or reads how it has; null: it is not asked. */
+  #rate(phase) {
+    const { chat, client } = this.#visit;
+    const isAsked = phase === "served" && (chat.invited || this.#rating);
+    const isOver = phase === "ended" && chat?.reason !== "message" && (client.me?.ratings || chat?.rating);
+    if (!isAsked && !isOver && !(phase === "past" && chat?.rating)) return null;
+    if (!this.#isRating) this.#bringRating();
+    return this.#rating?.show(phase === "served") ? this.#rating.element : null;
+  }
+
+  async #bringRating() {
+    this.#isRating = true;
+    try {
+      const Rating = await this.#widget.pieces.module("rating.js", "Rating");
+      wear(this.element, Rating.style);
+      this.#rating = new Rating(this.#widget, this.#visit);
+      this.#visit.changed();
+    } catch {
+      setTimeout(() => (this.#isRating = false), AGAIN);
+    }
   }
 
   /** The conversation ends at *closes*, by the server's clock: count down, and let screen readers read it out once. */
@@ -144,7 +174,7 @@ export class Foot {
     where.replaceChildren(...(isTyping ? [element("i"), element("i"), element("i"), words] : []));
   }
 
-  #parts(what) {
+  #parts(what, rating) {
     const { t } = this.#widget;
     const visit = this.#visit;
     if (what === "leaving") return [this.#form.element];
@@ -159,7 +189,7 @@ export class Foot {
       what === "ended"
         ? button("primary", t("again"), () => this.#deeds.renew())
         : button("primary", t("return"), () => this.turnTo(""));
-    return [element("p", "", this.ending), next, this.#copies()];
+    return [element("p", "", this.ending), ...rating, next, this.#copies()];
   }
 
   #copies() {

@@ -3,12 +3,14 @@
  * together with what stands below them when a conversation ends.
  */
 
+import { offers } from "../kit/choices.js";
 import { Follow, NEAR } from "../kit/follow.js";
 import { pieces, REL } from "../kit/links.js";
 import { together } from "../kit/messages.js";
 import { SIGNS, stamps } from "../kit/receipts.js";
 import { excess } from "../kit/size.js";
 import { sameDay, Times } from "../kit/times.js";
+import { CHOICES, Choices } from "./choices.js";
 import { button, drawing, element } from "./dom.js";
 import { STYLE } from "./log-style.js";
 
@@ -16,7 +18,7 @@ export { Foot } from "./foot.js";
 
 export class Log {
   /** The style for the root in which the log is. */
-  static style = STYLE;
+  static style = STYLE + CHOICES;
 
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
 
@@ -33,7 +35,7 @@ export class Log {
   #times;
 
   /**
-   * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `older()` (the beginning is near), `scrolled()`;
+   * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `take(choice)`, `mayTake()`, `older()` (the beginning is near), `scrolled()`;
    * `said()`, what the site has said by itself to a visitor who waits: `greeting`, `looking` → the text;
    * `now()`, by the server's clock; `face(element)`, which paints the waiter of the next message;
    * `most()`, how long a text may be.
@@ -105,6 +107,7 @@ export class Log {
   #nodes(messages, about) {
     const nodes = about.complete ? [] : [this.#older];
     const rows = new Map();
+    const offered = offers(messages);
     const { greeting, ...others } = about.waiting ? this.#on.said() : {};
     if (greeting) nodes.push(this.#saying("greeting", greeting)); // where it stands in the conversation as well
     messages.forEach((message, index) => {
@@ -124,6 +127,7 @@ export class Log {
       }
       const { time, receipt } = about.stamps[index];
       const ends = { first: !near(before, message), last: !near(message, after) };
+      row.choices?.show(message, offered.get(message.id), this.#on.mayTake());
       this.#update(row, message, { ...ends, time, receipt, waiting: about.waiting });
     });
     this.#rows = rows;
@@ -171,8 +175,9 @@ export class Log {
     // not in the bubble, whose direction is that of its first word
     const who = message.own ? element("span", "unseen", `${this.#t("you")}:`) : element("span", "face");
     if (!message.own) this.#on.face(who);
-    row.append(who, bubble, meta);
-    return { element: row, meta, said: "" };
+    const choices = message.choices && new Choices(message, this.#on.take);
+    row.append(who, bubble, ...(choices ? [choices.element] : []), meta);
+    return { element: row, meta, choices, said: "" };
   }
 
   #update(row, message, { first, last, time, receipt, waiting }) {

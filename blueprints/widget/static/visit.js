@@ -194,9 +194,10 @@ export class Visit {
     if (this.#isFree && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
-  say(text) {
+  /** *more*: as `send` of the client takes it. */
+  say(text, more) {
     this.past = this.mark = "";
-    this.client.send(text); // before `connect`, which sends the queue the first words
+    this.client.send(text, undefined, more); // before `connect`, which sends the queue the first words
     this.#wish();
     this.#widget.emit("message", { text, own: true });
   }
