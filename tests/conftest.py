@@ -90,6 +90,7 @@ LONGEST = (
     "chaos/test_chaos.py",
     "browser/test_console_door.py",
     "browser/test_widget_typing.py",
+    "browser/test_widget_files.py",
     "browser/test_console_looks.py",
     "test_erasure.py",
     "browser/test_pages_scripts.py",

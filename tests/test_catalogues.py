@@ -102,7 +102,10 @@ def test_each_text_is_in_one_part(language: str):
 
 
 #: what shows the texts that are loaded later, with which it is loaded itself
-LATE = ("log.js", "rating.js", "foot.js", "queue.js", "deeds.js", "copy.js", "leave.js")
+LATE = (
+    "log.js", "file-bubble.js", "rating.js", "foot.js", "queue.js", "deeds.js", "copy.js",
+    "leave.js",
+)  # fmt: skip
 
 
 def test_the_first_click_says_nothing_that_comes_later():

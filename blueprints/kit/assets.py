@@ -35,6 +35,7 @@ BUNDLES = (
     "widget/log.js",
     "widget/preview.js",
     "kit/files.js",
+    "kit/gallery.js",
 )
 
 

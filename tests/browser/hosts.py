@@ -97,6 +97,9 @@ def clocked() -> Flask:
 #: no inline script or style gets past it
 strict = _host("A strict house", policy=POLICY)
 
+#: … and shows pictures of its own only
+pictured = _host("A house with pictures", policy=POLICY.replace("img-src", "img-src 'self'"))
+
 #: its style sheet is at everybody, wherever it can get in
 hostile = _host(
     "A hostile house",

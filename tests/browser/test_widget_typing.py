@@ -179,7 +179,7 @@ def test_the_box_grows_with_its_text(bystander: LiveServer, page: Page) -> None:
     assert "field-sizing" not in (STATIC / "panel.css").read_text()  # which not all browsers have
 
 
-# ---- pictures and files ----------------------------------------------------
+# ---- pictures and files, which this server does not take ---------------------
 
 #: what comes with a paste or a drop: a picture, as a screen shot is
 PICTURE = """
@@ -190,7 +190,7 @@ PICTURE = """
     }
 """
 
-SORRY = "Pictures and files cannot be sent here yet."
+SORRY = "This cannot be sent here."
 
 
 def let_fall(page: Page, where: str, data: JSHandle) -> bool:

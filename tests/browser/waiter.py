@@ -8,6 +8,9 @@ from uuid import uuid4
 
 from testkit import Client, LiveServer
 
+from ..files.posting import ask as fetch
+from ..files.posting import uploaded
+
 Frame = dict[str, Any]
 
 
@@ -28,7 +31,10 @@ class Waiter:
     ) -> None:
         self.client = Client(server, "waiter")
         self._kept: list[Frame] = []
+        self._server = server
         token = server.token("waiter", sub, name, avatar=avatar, departments=departments)
+        self.token = token
+        self.conversation = ""
         self.client.say("auth", {"token": token, "version": 2})
         self.client.say("ready")
         while (frame := self.client.receive())["type"] != "ready":
@@ -56,7 +62,8 @@ class Waiter:
         """The next visitor, to whom all else is said from now on; the conversation."""
         payload = self.hears("new_connection")["payload"]
         self.user, self.visitor = payload["uuid"], payload
-        return str(payload["conversation"])
+        self.conversation = str(payload["conversation"])
+        return self.conversation
 
     def reads(self) -> str:
         """The next text."""
@@ -70,6 +77,20 @@ class Waiter:
     def sends(self, text: str) -> None:
         """Say *text*."""
         self.tells("message_text", message=text)
+
+    def sends_file(self, content: bytes, name: str) -> None:
+        """Send a file, and wait until it is stored."""
+        file = uploaded(self._server, self.token, self.conversation, content, name)
+        type_ = "message_image" if name.endswith((".png", ".jpg")) else "message_file"
+        self.tells(type_, file=file)
+        self.hears(f"{type_}_success")
+
+    def reads_file(self, type_: str = "message_image") -> tuple[Frame, bytes]:
+        """The next file: what is said of it, and what it holds."""
+        payload = self.hears(type_)["payload"]
+        answer = fetch(self._server, "GET", f"/v1/files/{payload['file']}", token=self.token)
+        assert answer.status == 200, answer
+        return payload, answer.data
 
     def tells(self, type_: str, **payload: Any) -> None:
         """Send any other frame about the visitor."""

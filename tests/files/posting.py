@@ -7,6 +7,7 @@ import json
 import struct
 import zlib
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from testkit import LiveServer
 from testkit.server import PATIENCE
@@ -37,7 +38,7 @@ def ask(
         if token:
             headers["Authorization"] = f"Bearer {token}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        there.request(method, path, body, named)
+        there.request(method, f"{urlsplit(server.url).path}{path}", body, named)
         response = there.getresponse()
         return Answer(response.status, response.headers, response.read())
     finally:

@@ -16,8 +16,8 @@ export const isUseless = (data) => hasFiles(data) || lacksText(data);
 /**
  * Take what is pasted or dropped on *where* (a window or an element). A browser opens a file or a link that is
  * dropped beside a box in place of the page, with all that was being written; what is pasted beside one is lost.
- * *isField(target)*: a box that takes text by itself. `text(text)` gets what came beside one, `files()` is
- * called for what nothing can be done with.
+ * *isField(target)*: a box that takes text by itself. `text(text)` gets what came beside one, `files(files)` gets
+ * the files; for what is neither it is called without any.
  */
 export function receive(where, isField, { text, files }) {
   for (const [type, lacks] of [["paste", lacksText], ["drop", isUseless], ["dragover", isUseless]]) {
@@ -27,7 +27,7 @@ export function receive(where, isField, { text, files }) {
       if (!useless && isField(event.target)) return;
       event.preventDefault(); // of "dragover": it can be dropped
       if (type === "dragover") return;
-      if (useless) files();
+      if (useless) files([...(data.files ?? [])]);
       else text(textOf(data));
     });
   }

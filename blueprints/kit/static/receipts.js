@@ -23,7 +23,7 @@ export function stamps(messages, readTo) {
   const [read, sent] = [lastRead(messages, readTo), lastSent(messages)];
   const receipt = (message) => {
     if (!message.own) return "";
-    if (message.state !== "sent") return message.state;
+    if (message.state !== "sent") return message.state === "uploading" ? "sending" : message.state;
     if (message === read) return "read";
     return message === sent ? "sent" : "";
   };

@@ -33,9 +33,14 @@ export class Uploads {
     this.#client = client;
   }
 
-  /** Send the file of *message*, when those before it are sent. */
+  /** Send the file of *message*, when those before it are sent; what the server surely does not take is refused at once. */
   add(message) {
     if (message === this.#current?.message || this.#waiting.includes(message)) return;
+    const unfit = this.#unfit(message.file);
+    if (unfit) {
+      this.#client.notTaken(message, unfit);
+      return;
+    }
     this.#waiting.push(message);
     this.#next();
   }
@@ -74,8 +79,6 @@ export class Uploads {
 
   /** Send the file of *message*; what the server says of it when it is whole. Undefined where it was stopped. */
   async #send({ conversation, file }, signal) {
-    const unfit = this.#unfit(file);
-    if (unfit) throw unfit;
     let isSure = !file.upload; // how much of it the server has
     let arrived = 0;
     let tries = 0; // for this piece
@@ -87,7 +90,10 @@ export class Uploads {
       if (answer.file) return described(answer);
       if (answer.offset > arrived) tries = 0;
       else if (isSure || answer.status >= 400) tries += 1;
-      if (isFinal(answer)) throw answer;
+      if (isFinal(answer)) {
+        file.upload = undefined; // the server has forgotten it
+        throw answer;
+      }
       if (tries > MOST_TRIES) throw answer.code ? answer : UNANSWERED;
       isSure = answer.offset !== undefined;
       failures = isSure ? 0 : failures + 1;

@@ -1,4 +1,4 @@
-/** Where the visitor writes: the box, what is wrong with its text, and emoji. */
+/** Where the visitor writes: the box, what is wrong with its text, emoji, and files. */
 
 import { receive } from "../kit/incoming.js";
 import { sends } from "../kit/keys.js";
@@ -13,13 +13,17 @@ export class Composer {
   #field = element("div", "field"); // grows with its text, and the box with it
   #send = iconButton("send", () => this.say());
   #emoji = iconButton("smile", () => this.#pick());
+  #clip = iconButton("attach", () => this.#chooser.click());
+  #chooser = element("input", "", "", { type: "file", multiple: "", hidden: "" }); // on phones also the camera
   #picker = null;
   #notice = ""; // the key of a text
+  #files = null; // the files that may be sent, as `auth_success` says; null: none …
+  #isLater = false; // … now, but as soon as somebody is here
   #on;
   #t;
 
   /**
-   * *on* has `say(text)`, which empties the box if it says it, `typed()`, `most()` (characters of the longest text; undefined: unknown) and
+   * *on* has `say(text)`, which empties the box if it says it, `attach(files)`, `typed()`, `most()` (characters of the longest text; undefined: unknown) and
    * `load(file, name)`, which resolves with what a module of ours exports.
    */
   constructor(on) {
@@ -29,7 +33,12 @@ export class Composer {
     this.#emoji.part = "emoji";
     this.#emoji.setAttribute("aria-expanded", "false");
     this.#field.append(this.box, this.#emoji);
-    this.element.append(this.#field, this.#send);
+    this.#clip.part = "attach";
+    this.element.append(this.#clip, this.#chooser, this.#field, this.#send);
+    this.#chooser.addEventListener("change", () => {
+      this.#attach([...this.#chooser.files]);
+      this.#chooser.value = ""; // or the same file would be no change
+    });
     this.element.addEventListener("submit", (event) => event.preventDefault());
     this.box.addEventListener("input", () => this.#typed());
     this.box.addEventListener("keydown", (event) => {
@@ -57,6 +66,7 @@ export class Composer {
     this.#t = t;
     this.#send.look(t("send"), "send");
     this.#emoji.look(t("emoji"), "emoji");
+    this.#clip.look(t("attach"), "clip");
   }
 
   /** What the box is for. */
@@ -65,13 +75,22 @@ export class Composer {
     this.box.setAttribute("aria-label", words);
   }
 
+  /** *files* may be sent, as the client says it (undefined: unknown), where *isNow*; or as soon as somebody is here. */
+  takes(files, isNow) {
+    this.#files = (isNow && files) || null;
+    this.#isLater = files !== null && !isNow;
+    this.#clip.hidden = !this.#files;
+    if (this.#files) this.#chooser.accept = files.types.join();
+  }
+
   show() {
     this.#field.dataset.text = this.text;
     this.#field.style.setProperty("--text", JSON.stringify(this.text)); // or Safari goes on with the old text
     const over = excess(this.text.trim(), this.#on.most());
     this.#send.disabled = Boolean(over) || !this.text.trim();
     this.box.setAttribute("aria-invalid", Boolean(over));
-    const hint = over ? this.#t("too_long_by", { n: over }) : this.#notice && this.#t(this.#notice);
+    const notice = this.#notice === "no_files" && this.#isLater ? "files_later" : this.#notice;
+    const hint = over ? this.#t("too_long_by", { n: over }) : notice && this.#t(notice);
     if (this.hint.textContent !== hint) this.hint.textContent = hint;
   }
 
@@ -79,8 +98,17 @@ export class Composer {
   guard(frame) {
     receive(frame, (target) => target === this.box, {
       text: (text) => this.insert(text),
-      files: () => this.#note("no_files"),
+      files: (files) => this.#attach(files),
     });
+  }
+
+  #attach(files) {
+    if (this.#files && files.length) {
+      this.#note("");
+      this.#on.attach(files);
+    } else {
+      this.#note("no_files");
+    }
   }
 
   /** Show the text under *key* above the box. */

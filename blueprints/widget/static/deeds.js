@@ -1,5 +1,7 @@
 /** What a visitor does with the conversation that is shown, and with its messages. Loaded together with them. */
 
+import { isPicture } from "../kit/picture.js";
+
 const PAGE = 50; // messages asked for at once
 const MOST_EARLIER = 20; // earlier conversations that are remembered
 
@@ -29,10 +31,26 @@ export class Deeds {
       discard: (id) => visit.client.discard(id),
       take: ({ id, text }) => visit.say(text, { choice: id }),
       mayTake: () => !visit.past && visit.chat?.state === "open",
+      links: (ids) => visit.client.fileLinks(ids),
+      limits: () => visit.client.files,
+      view: (id) => this.#view(id),
       older: () => this.#older(),
       said: () => visit.client.words,
       scrolled: () => visit.seen(),
     };
+  }
+
+  /** Show the picture *id*, and the others of the conversation beside it, as large as the window. */
+  async #view(id) {
+    const { pieces, frame, t } = this.#widget;
+    const { chat, client } = this.#visit;
+    const pictures = chat.messages.map(({ file }) => file).filter((file) => file?.id && isPicture(file));
+    try {
+      const show = await pieces.module("../kit/gallery.js", "showPictures");
+      await show({ pictures, at: id, links: (ids) => client.fileLinks(ids), words: words(t), parent: frame });
+    } catch {
+      this.#visit.fail();
+    }
   }
 
   /** Show an earlier conversation; "": none any more. */
@@ -66,3 +84,13 @@ export class Deeds {
     this.#paging = false;
   }
 }
+
+/** What the gallery says. */
+const words = (t) => ({
+  close: t("close"),
+  previous: t("previous"),
+  next: t("next"),
+  download: t("download"),
+  fails: t("no_picture"),
+  at: (n, total, name) => t("picture_at", { n, total, name }),
+});

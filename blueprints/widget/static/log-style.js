@@ -175,6 +175,10 @@ export const STYLE = `
     line-height: 20px;
   }
 
+  .mine > .meta {
+    justify-content: flex-end;
+  }
+
   .mine[data-state="failed"] .meta {
     color: var(--bad);
   }

@@ -5,6 +5,7 @@
 
 import { offers } from "../kit/choices.js";
 import { Follow, NEAR } from "../kit/follow.js";
+import { mayRetry } from "../kit/file-part.js";
 import { pieces, REL } from "../kit/links.js";
 import { together } from "../kit/messages.js";
 import { SIGNS, stamps } from "../kit/receipts.js";
@@ -12,13 +13,15 @@ import { excess } from "../kit/size.js";
 import { sameDay, Times } from "../kit/times.js";
 import { CHOICES, Choices } from "./choices.js";
 import { button, drawing, element } from "./dom.js";
+import { FileBubble, whyNot } from "./file-bubble.js";
+import { FILE_STYLE } from "./file-style.js";
 import { STYLE } from "./log-style.js";
 
 export { Foot } from "./foot.js";
 
 export class Log {
   /** The style for the root in which the log is. */
-  static style = STYLE + CHOICES;
+  static style = STYLE + CHOICES + FILE_STYLE;
 
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
 
@@ -32,12 +35,13 @@ export class Log {
   #waiting = 0; // messages that are not read
   #on;
   #t;
+  #locale;
   #times;
 
   /**
    * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `take(choice)`, `mayTake()`, `older()` (the beginning is near), `scrolled()`;
    * `said()`, what the site has said by itself to a visitor who waits: `greeting`, `looking` → the text;
-   * `now()`, by the server's clock; `face(element)`, which paints the waiter of the next message;
+   * `links(ids)` and `view(id)`, as `FileBubble` has them; `limits()`, which files the server takes; `now()`, by the server's clock; `face(element)`, which paints the waiter of the next message;
    * `most()`, how long a text may be.
    */
   constructor(on) {
@@ -50,6 +54,7 @@ export class Log {
   /** Show all texts in another language. */
   relabel(t, locale) {
     this.#t = t;
+    this.#locale = locale;
     this.#times = new Times(locale);
     this.element.setAttribute("aria-label", t("messages"));
     this.#unread.textContent = t("new");
@@ -169,19 +174,27 @@ export class Log {
 
   #row(message) {
     const row = element("div", message.own ? "line mine" : "line theirs");
-    const bubble = element("p", "bubble", "", { dir: "auto", part: `message ${message.own ? "mine" : "theirs"}` });
-    bubble.append(...linked(message.text));
+    const part = `message ${message.own ? "mine" : "theirs"}`;
+    const file = message.file && new FileBubble(message, { ...this.#on, grown: () => this.#grown() }, this.#t, this.#locale);
+    const bubble = file?.element ?? element("p", "bubble", "", { dir: "auto", part });
+    if (!file) bubble.append(...linked(message.text));
     const meta = element("p", "meta");
     // not in the bubble, whose direction is that of its first word
     const who = message.own ? element("span", "unseen", `${this.#t("you")}:`) : element("span", "face");
     if (!message.own) this.#on.face(who);
     const choices = message.choices && new Choices(message, this.#on.take);
     row.append(who, bubble, ...(choices ? [choices.element] : []), meta);
-    return { element: row, meta, choices, said: "" };
+    return { element: row, meta, choices, file, said: "" };
+  }
+
+  /** A message has become higher after it was shown. */
+  #grown() {
+    if (this.isFollowing) this.toEnd();
   }
 
   #update(row, message, { first, last, time, receipt, waiting }) {
-    const said = [receipt, receipt === "sending" && waiting, time, first, last, message.error?.code].join();
+    row.file?.show(message);
+    const said = [message.state, receipt, receipt === "sending" && waiting, time, first, last, message.error?.code].join();
     if (said === row.said) return;
     row.said = said;
     row.element.classList.toggle("first", first);
@@ -196,15 +209,25 @@ export class Log {
     if (receipt) parts.push(drawing(16, SIGNS[receipt], true));
     if (receipt === "failed") parts.push(...this.#failure(message));
     else if (receipt) parts.push(element("span", "", this.#t(receipt === "sending" && waiting ? "waiting" : receipt)));
+    if (message.state === "uploading") parts.push(this.#act("cancel", this.#on.discard, message));
     row.meta.replaceChildren(...parts);
     row.meta.hidden = !parts.length;
   }
 
-  #failure({ id, text, error }) {
+  #act(key, what, { id }) {
+    return button("link", this.#t(key), () => what(id));
+  }
+
+  #failure(message) {
+    const { text, error, file } = message;
+    const act = (key, what) => this.#act(key, what, message);
+    if (file) {
+      const again = mayRetry(message) ? [act("retry", this.#on.retry)] : [];
+      return [whyNot(message, this.#t, this.#locale, this.#on.limits()), ...again, act("discard", this.#on.discard)];
+    }
     const tooLong = error?.code === "too_large";
     const by = tooLong && excess(text, this.#on.most());
     const why = !tooLong ? "" : by ? this.#t("too_long_by", { n: by }) : this.#t("too_long");
-    const act = (key, what) => button("link", this.#t(key), () => what(id));
     const again = tooLong ? [] : [act("retry", this.#on.retry)];
     const said = element("span", "", `${this.#t("failed")} ${why}`.trim());
     return [said, ...again, act("edit", this.#on.edit), act("discard", this.#on.discard)];

@@ -64,6 +64,7 @@ export class Panel {
     });
     this.#composer = new Composer({
       say: (text) => this.#say(text, true),
+      attach: (files) => visit.sendFiles(files),
       typed: () => {
         visit.client.typing(Boolean(this.#composer.text));
         this.#keepDraft();
@@ -348,6 +349,7 @@ export class Panel {
     this.#foot?.show(phase, this.#asking);
     this.#showLog(phase, isStart);
     this.#composer.ask((phase === "start" && this.#prechat?.question) || this.#t(phase === "start" ? "ask" : "write"));
+    this.#composer.takes(visit.client.me ? visit.client.files : undefined, served && !this.#asking);
     this.#composer.show();
     if (chat?.unread === 0) this.#preview?.hide();
     this.#turn(phase);

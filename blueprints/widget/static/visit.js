@@ -202,6 +202,15 @@ export class Visit {
     this.#widget.emit("message", { text, own: true });
   }
 
+  /** Send *files* to the waiter who is here. */
+  sendFiles(files) {
+    this.past = this.mark = "";
+    for (const one of files) {
+      const { text, file } = this.client.sendFile(one);
+      this.#widget.emit("message", { text, own: true, file: told(file) });
+    }
+  }
+
   retry(id) {
     this.client.retry(id);
     this.#wish();
@@ -221,7 +230,7 @@ export class Visit {
   #takeBack() {
     const unheard = [...this.#early];
     for (const { id } of unheard) this.client.discard(id);
-    this.#panel.takeBack(unheard.map(({ text }) => text).join("\n"));
+    this.#panel.takeBack(unheard.filter(({ file }) => !file).map(({ text }) => text).join("\n"));
   }
 
   /** What the visitor wants is not possible now. */
@@ -296,7 +305,7 @@ export class Visit {
   #message({ chat, message, live }) {
     if (!live || message.own) return;
     const { t } = this.#widget;
-    const { text, date } = message;
+    const { text, date, file } = message;
     // the answer to what was left is shown also if that was put away
     const others = this.earlier.filter(({ conversation }) => conversation !== chat.conversation);
     if (chat.awaits) this.#widget.store.set({ left: "", earlier: others });
@@ -304,7 +313,7 @@ export class Visit {
     if (!this.#panel.isOpen && !this.muted) this.#panel.preview({ ...this.peer, text }).catch(() => {});
     const noticed = this.#panel.isLookedAt && document.hasFocus();
     if (!noticed && !this.muted) this.#tabs.chime().catch(() => {});
-    this.#widget.emit("message", { text, own: false, name: chat.peer.name, date });
+    this.#widget.emit("message", { text, own: false, name: chat.peer.name, date, ...(file && { file: told(file) }) });
   }
 
   #error({ code, message }) {
@@ -349,3 +358,6 @@ export class Visit {
     if (this.#isFree && !this.#panel.isOpen && client.status.state === "online") this.rest();
   }
 }
+
+/** What the page gets to know of *file*. */
+const told = ({ name, size, mime }) => ({ name, size, mime });
