@@ -107,7 +107,7 @@ def test_every_extra_is_documented_and_every_one_that_is_named_is_there():
         ROOT / "services" / "settings.py",
     ]
     said = "".join(file.read_text("utf-8") for file in texts)
-    named = set(re.findall(r"csapp\[([a-z]+)\]", said))
+    named = set(re.findall(r"csapp\[([a-z0-9]+)\]", said))
     assert named == set(EXTRAS)
 
 
