@@ -1,5 +1,6 @@
 /** The messages of a conversation, by day, with their receipts. */
 
+import { offers } from "../../kit/choices.js";
 import { Follow, NEAR } from "../../kit/follow.js";
 import { together } from "../../kit/messages.js";
 import { SIGNS, stamps } from "../../kit/receipts.js";
@@ -132,6 +133,7 @@ export class Messages extends Component {
     const { chat, name, target, mark, most, retry, edit, discard } = this.props;
     const { messages } = chat;
     const below = stamps(messages, chat.readByPeer);
+    const offered = offers(messages);
     const lines = messages.map((message, at) => html`
       ${this.#notes(messages[at - 1]?.seq ?? 0, message.seq)}
       ${(at === 0 || !sameDay(messages[at - 1].date, message.date)) && html`
@@ -139,10 +141,10 @@ export class Messages extends Component {
       ${mark !== undefined && message.seq === mark && html`<p class="note unread" key="unread">${t("unread_here")}</p>`}
       ${message.event ? html`<p class="note handed" key=${message.id} dir="auto" data-seq=${message.seq}>${message.event.words ? message.text : handed(message.event)}</p>` : html`
         <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
-        name=${name} locale=${locale()} joined=${belongs(messages[at - 1], message)} ...${below[at]} most=${most}
+        name=${name} locale=${locale()} joined=${belongs(messages[at - 1], message)} taken=${offered.get(message.id)?.answer?.choice} ...${below[at]} most=${most}
         isOver=${chat.state === "ended"} aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
         retry=${retry} edit=${edit} discard=${discard} />`}`);
-    return [...lines, this.#notes(messages.findLast(({ seq }) => seq)?.seq ?? 0)];
+    return [...lines, this.#notes(messages.findLast(({ seq }) => seq)?.seq ?? 0), chat.rating && html`<${Rated} key="rating" ...${chat.rating} />`];
   }
 
   /** What only waiters read, behind the message *after* and before the next one. */
@@ -162,15 +164,28 @@ function handed({ name, to }) {
   return t(to ? "handed_to" : "handed", by);
 }
 
-const SEEN = ["message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
+/** What the visitor thinks of the conversation. */
+const Rated = ({ rate, comment }) => html`
+  <p class="staff rated" dir="auto">
+    <b>${t("rated", { n: rate })}</b> <span class="stars" aria-hidden="true">${"★".repeat(rate)}${"☆".repeat(5 - rate)}</span>
+    ${comment && html`<span>${`\n${comment}`}</span>`}</p>`;
+
+/** What was offered to the visitor, and which of it the visitor has taken. */
+const Choices = ({ choices, taken }) => html`
+  <ul class="offered" aria-label=${t("choices")}>
+    ${choices.map(({ id, text }) => html`
+      <li key=${id} dir="auto" class=${id === taken ? "taken" : ""}>${text}${id === taken && html`<span class="unseen"> ${t("choice_taken")}</span>`}</li>`)}
+  </ul>`;
+
+const SEEN = ["taken", "message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
 
 class Message extends Component {
   shouldComponentUpdate(next) {
     return SEEN.some((one) => next[one] !== this.props[one]);
   }
 
-  render({ message, name, joined, time: timed, receipt, aimed, ...more }) {
-    const { own, author, text, date, state, seq } = message;
+  render({ message, name, joined, taken, time: timed, receipt, aimed, ...more }) {
+    const { own, author, text, date, state, seq, choices } = message;
     const side = own ? "mine" : author ? "mine colleague" : "theirs";
     return html`
       <div class="line ${side} ${state} ${joined ? "joined" : ""} ${aimed ? "aimed" : ""}"
@@ -180,6 +195,7 @@ class Message extends Component {
           <span class="unseen">${t("speaker", { name: own ? t("you") : author || name })} </span>
           <${Text} text=${text} />
         </p>
+        ${choices && html`<${Choices} choices=${choices} taken=${taken} />`}
         ${state === "failed" ? html`<${Failed} message=${message} ...${more} />` : (timed || receipt) && html`
           <p class="meta">
             ${timed && html`<time datetime=${date} title=${moment(date)}>${time(date)}</time>`}
