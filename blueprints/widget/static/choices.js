@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 
 const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 
-export const CHOICES = `
+export const CHOICES_STYLE = `
   .choices {
     display: flex;
     flex-wrap: wrap;

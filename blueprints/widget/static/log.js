@@ -11,7 +11,7 @@ import { together } from "../kit/messages.js";
 import { SIGNS, stamps } from "../kit/receipts.js";
 import { excess } from "../kit/size.js";
 import { sameDay, Times } from "../kit/times.js";
-import { CHOICES, Choices } from "./choices.js";
+import { CHOICES_STYLE, Choices } from "./choices.js";
 import { button, drawing, element } from "./dom.js";
 import { FileBubble, whyNot } from "./file-bubble.js";
 import { FILE_STYLE } from "./file-style.js";
@@ -21,7 +21,7 @@ export { Foot } from "./foot.js";
 
 export class Log {
   /** The style for the root in which the log is. */
-  static style = STYLE + CHOICES + FILE_STYLE;
+  static style = STYLE + CHOICES_STYLE + FILE_STYLE;
 
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
 
