@@ -32,9 +32,8 @@ def _unfit(frame: frames.ClientFrame, why: str) -> Refusal:
 
 def choose(caller: Caller, frame: frames.ChosenText, me: Participant) -> None:
     """A user takes one of the choices that it was offered. Waits for the history."""
-    channel = channel_of(frame, me)
+    conversation = channel_of(frame, me).conversation
     words, data = conversations.body_of(caller, TEXT, frame, frame.payload)
-    conversation = channel.conversation
     with caller.house.choice_turns.turn(conversation.row.key):
         found = find(caller.feed.offers(conversation), str(frame.payload.choice))
         if found is None:
@@ -42,6 +41,9 @@ def choose(caller: Caller, frame: frames.ChosenText, me: Participant) -> None:
         is_repeat = frame.reply_id is not None and found.answer == frame.reply_id
         if found.is_answered and not is_repeat:
             raise _refused(frame, "the question is answered already")
+        channel = channel_of(frame, me)  # the user may have got another waiter meanwhile
+        if channel.conversation.id != conversation.id:
+            raise _refused(frame, "no such choice was offered here")
         if not caller.relay(channel, [words], [frame.reply_id], TEXT, data):
             raise caller.feed.not_stored(frame.reply_id)
         found.take(frame.reply_id)
