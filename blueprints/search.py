@@ -1,18 +1,21 @@
-"""Search over HTTP: in the conversations of the waiter who asks."""
+"""Search over HTTP: in the conversations that the waiter who asks may read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from services.bounds import SEARCHES
 from services.conversation.kinds import Side
-from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
+from services.history.browse import browse, waiters
+from services.history.search import MAX_QUERY, Found, Hit, Visitor, search, visitors
+from services.history.search_filters import Filters
 from services.history.sql import SQLStore
 from services.identity import Identity
 from services.wire.codes import ErrorCode, HTTPRefusal
-from services.wire.dates import rfc3339
+from services.wire.dates import milliseconds, rfc3339
 
 from .answers import jsonify
 from .door import Door
@@ -22,44 +25,101 @@ from .store_queries import StoreQueries
 
 HITS = 30  # in one answer
 
+MAX_SUBJECT = 200  # characters of a waiter's subject, or of a department's key
+
+STARS = frozenset("12345")
+
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`GET /v1/search`."""
+    """`GET /v1/search`, and `/v1/search/waiters`."""
     queries = StoreQueries(extension, SEARCHES)
     door = Door("csapp_search", __name__)
+    languages = extension.server.settings.search_languages
 
     @door.get("/v1/search")
     def find() -> Response:
-        """Entries that hold every word of `q`, or a word that begins with it; newest first."""
-        words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
+        """Entries with forms of every word of `q`, or conversations by filters; newest first."""
+        filters = _filters(request.args)
+        words, before = _words(request.args.get("q", ""), filters), _before(request.args)
+
+        def look(store: SQLStore, reader: str) -> Found:
+            if not words:
+                return browse(store, filters, readable_by=reader, before=before, limit=HITS)
+            return search(
+                store, words, readable_by=reader, before=before, limit=HITS, endings=languages,
+                filters=filters,
+            )  # fmt: skip
 
         def work(store: SQLStore, waiter: Identity) -> dict[str, Any]:
-            found = search(
-                store, words, readable_by=waiter.subject, before=before, limit=HITS, beginnings=True
-            )
+            found = look(store, waiter.subject)
             seen = visitors(store, {hit.chat for hit in found.hits})
             hits = [_shown(hit, seen[hit.chat]) for hit in found.hits if hit.chat in seen]
-            return {"hits": hits, "next": found.next}
+            return {"hits": hits, "next": found.next, "beginnings": list(found.beginnings)}
 
-        response = jsonify(queries.ask(request, work))
-        response.cache_control.no_store = True
-        return response
+        return _answer(queries.ask(request, work))
+
+    @door.get("/v1/search/waiters")
+    def who() -> Response:
+        """The waiters whose conversations `waiter` of a search may name."""
+
+        def work(store: SQLStore, _waiter: Identity) -> dict[str, Any]:
+            return {"waiters": [{"sub": sub, "name": name} for sub, name in waiters(store)]}
+
+        return _answer(queries.ask(request, work))
 
     return door
 
 
-def _words(query: str) -> str:
-    if not query.strip() or len(query) > MAX_QUERY:
-        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, f"q: 1 to {MAX_QUERY} characters")
-    return query
+def _answer(found: dict[str, Any]) -> Response:
+    response = jsonify(found)
+    response.cache_control.no_store = True
+    return response
 
 
-def _before(number: str | None) -> int | None:
-    if number is None:
+def _words(query: str, filters: Filters) -> str:
+    if len(query) > MAX_QUERY or not (query.strip() or filters):
+        what = f"q: 1 to {MAX_QUERY} characters; none where a filter is named"
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, what)
+    return query.strip()
+
+
+def _filters(args: Mapping[str, str]) -> Filters:
+    """What `waiter`, `department`, `from`, `to` and `rating` say. Raises `HTTPRefusal`."""
+    for name in ("waiter", "department"):
+        if "\0" in args.get(name, "") or len(args.get(name, "")) > MAX_SUBJECT:
+            raise _refused(name, f"at most {MAX_SUBJECT} characters, and no NUL")
+    stars = {one.strip() for one in args.get("rating", "").split(",") if one.strip()}
+    if not stars <= STARS:
+        raise _refused("rating", "stars from 1 to 5, with commas between")
+    return Filters(
+        args.get("waiter") or None,
+        args.get("department"),
+        _date(args, "from"),
+        _date(args, "to"),
+        frozenset(map(int, stars)),
+    )
+
+
+def _date(args: Mapping[str, str], name: str) -> int | None:
+    if not (said := args.get(name, "")):
         return None
-    n = whole(number)
+    try:
+        return milliseconds(said)
+    except (ValueError, OverflowError):
+        what = "a date and time with its zone, such as 2026-11-28T00:00:00Z"
+        raise _refused(name, what) from None
+
+
+def _refused(name: str, allowed: str) -> HTTPRefusal:
+    return HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, f"{name}: {allowed}")
+
+
+def _before(args: Mapping[str, str]) -> int | None:
+    if "before" not in args:
+        return None
+    n = whole(args["before"])
     if n is None:
-        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "before: `next` of an earlier answer")
+        raise _refused("before", "`next` of an earlier answer")
     return n
 
 
@@ -74,4 +134,6 @@ def _shown(hit: Hit, visitor: Visitor) -> dict[str, Any]:
         "sub": visitor.subject,
         "avatar": visitor.avatar,
         "state": "open" if visitor.ended is None else "ended",
+        "department": visitor.department,
+        "rating": visitor.rating,
     }

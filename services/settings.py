@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 from . import file_places as places
 from . import instance as instances
 from . import smtp
+from .endings import LANGUAGES
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
 from .origin import DEFAULT_PORTS, PageShown, host_in_ascii
@@ -36,6 +37,8 @@ MAX_AUDIENCE = 100  # characters: it is in every token
 
 
 MAX_MAIL_TO = 10  # addresses: the mail server answers for each
+
+MAX_SEARCH_LANGUAGES = 5  # each of them makes a search find more that is not meant
 
 MAX_QUICK_QUESTIONS = 4  # that a visitor may begin with
 MAX_QUICK_QUESTION = 80  # characters: they stand on buttons
@@ -304,6 +307,19 @@ def _switch(key: str, value: Any) -> bool:
     return known
 
 
+def _languages(key: str, value: Any) -> tuple[str, ...]:
+    allowed = (
+        f"at most {MAX_SEARCH_LANGUAGES} of {', '.join(LANGUAGES)}, comma-separated; nothing: "
+        "words are found as they are spelt"
+    )
+    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
+        raise SettingsError(key, value, allowed)
+    found = tuple(one.lower() for one in _words(value))
+    if len(found) > MAX_SEARCH_LANGUAGES or not set(found) <= set(LANGUAGES):
+        raise SettingsError(key, value, allowed)
+    return found
+
+
 def _questions(key: str, value: Any) -> tuple[str, ...]:
     allowed = (
         f"at most {MAX_QUICK_QUESTIONS} texts of at most {MAX_QUICK_QUESTION} characters: "
@@ -385,6 +401,8 @@ class Settings:
     max_file: int = _setting(_whole(1024, 1 << 30), 10_485_760)
     #: MIME types of files that may be sent
     file_types: tuple[str, ...] = _setting(_file_types, places.USUAL)
+    #: languages whose inflected endings a search disregards
+    search_languages: tuple[str, ...] = _setting(_languages, ("english",))
     #: where several workers meet; none: one worker
     redis_url: str | None = _setting(_redis_url, None)
     #: conversations that one waiter has at once

@@ -20,7 +20,7 @@ from tests.history.people import keep
 ADDRESSES = [("get", "/v1/canned"), ("post", "/v1/canned"), ("put", "/v1/canned/1"),
              ("delete", "/v1/canned/1"), ("get", "/v1/canned/1/versions"),
              ("get", "/v1/canned/removed"), ("post", "/v1/canned/restored"),
-             ("get", "/v1/search?q=word")]  # fmt: skip
+             ("get", "/v1/search?q=word"), ("get", "/v1/search/waiters")]  # fmt: skip
 REPLY = {"shortcut": "bye", "text": "Goodbye!"}
 #: what each of the addresses takes
 BODY = {**REPLY, "version": 1}
@@ -244,10 +244,30 @@ def test_search_finds_in_conversations_of_visitors_whom_the_waiter_served(app):
     assert found["hits"][2] == {
         "conversation": "1f", "seq": 1, "date": "2026-01-02T03:04:06.000Z", "from": "visitor",
         "snippet": "Where is my parcel?", "name": "Ada", "sub": "ada", "avatar": "",
-        "state": "ended",
+        "state": "ended", "department": "", "rating": None,
     }  # fmt: skip
     assert ask(app, "get", "/v1/search?q=way").get_json()["hits"][0]["from"] == "waiter"
     assert ask(app, "get", "/v1/search?q=parcel", who="nobody").get_json()["hits"] == []
+
+
+@pytest.mark.parametrize("words", ["q=ordering&", ""])
+def test_search_is_narrowed_down_with_words_and_without(app, words):
+    store = app.extensions["csapp"].store()
+    keep(store, 1, ["My orders"], user="ada", department="sales")
+    keep(store, 2, ["I ordered"], user="bob", waiter="wim")
+    keep(store, 3, ["No order of yours"], user="eve", waiter="zoe")
+    for only, found in {
+        "department=sales": ["1"],
+        "department=": ["2"],
+        "waiter=wim": ["2", "1"],
+        "waiter=zoe": [],
+        "from=2026-01-02T03:04:05Z&to=2026-01-02T04:04:06.001%2B01:00": ["2", "1"],
+        "from=2026-01-03T00:00:00%2B01:00&waiter=wim": [],
+        "rating=1,5": [],
+    }.items():
+        answer = ask(app, "get", f"/v1/search?{words}{only}").get_json()
+        assert [hit["conversation"] for hit in answer["hits"]] == found, only
+        assert answer["beginnings"] == (["order"] if words else []), only
 
 
 def test_search_goes_on_where_it_stopped(app):
@@ -262,7 +282,11 @@ def test_search_goes_on_where_it_stopped(app):
 @pytest.mark.parametrize(
     ("query", "named"),
     [("", "q"), ("q=", "q"), ("q=%20", "q"), (f"q={'x' * 201}", "q"), ("q=a&before=x", "before"),
-     ("q=a&before=-1", "before"), (f"q=a&before={'9' * 30}", "before"), ("q=a&before=", "before")],
+     ("q=a&before=-1", "before"), (f"q=a&before={'9' * 30}", "before"), ("q=a&before=", "before"),
+     ("q=a&rating=6", "rating"), ("q=a&rating=1,,x", "rating"), ("rating=%EF%BC%91", "rating"),
+     ("from=yesterday", "from"), ("q=a&from=2026-11-28", "from"), ("to=0000-00-00", "to"),
+     (f"waiter={'x' * 201}", "waiter"),
+     ("department=%00", "department"), ("q=%20&waiter=", "q"), ("rating=,", "q")],
 )  # fmt: skip
 def test_what_is_no_question_is_named(app, query, named):
     answer = ask(app, "get", f"/v1/search?{query}")
@@ -271,4 +295,6 @@ def test_what_is_no_question_is_named(app, query, named):
 
 
 def test_words_without_sense_find_nothing(app):
-    assert ask(app, "get", "/v1/search?q=%22%00").get_json() == {"hits": [], "next": None}
+    assert ask(app, "get", "/v1/search?q=%22%00").get_json() == {
+        "hits": [], "next": None, "beginnings": [],
+    }  # fmt: skip

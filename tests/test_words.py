@@ -149,6 +149,7 @@ def test_each_change_makes_the_number_of_the_departments_grow(url: str) -> None:
 def test_the_table_comes_to_an_older_database(url: str) -> None:
     with closing(open_store(url)) as store:
         with store.engine.begin() as connection:
+            connection.exec_driver_sql("DROP INDEX message_rating")
             connection.exec_driver_sql("DROP TABLE file")
             connection.exec_driver_sql("DROP INDEX visit_asked")
             connection.exec_driver_sql("DROP TABLE words")

@@ -119,6 +119,16 @@ Index(
     postgresql_where=text("client_id IS NOT NULL"),
 )
 
+#: of a conversation's ratings the last one counts
+_is_rating = text("kind = 3")
+Index(
+    "message_rating",
+    message.c.chat,
+    message.c.seq,
+    sqlite_where=_is_rating,
+    postgresql_where=_is_rating,
+)
+
 duty = Table(
     "duty",
     metadata,

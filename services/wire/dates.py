@@ -1,10 +1,21 @@
-"""Dates as version 2 and the exports write them."""
+"""Dates as version 2 and the exports write them, and as requests name them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(said: str) -> int:
+    """The moment that *said* names in RFC 3339, with its time zone, in ms since 1970.
+
+    Raises `ValueError`.
+    """
+    moment = datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError("a time zone is missing")
+    return round((moment - _EPOCH) / timedelta(milliseconds=1))
 
 
 def rfc3339(milliseconds: int) -> str:

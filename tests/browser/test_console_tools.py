@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from services.history.opening import open_store
 from testkit import LiveServer
-from tests.history.people import keep
+from tests.history.people import duty, keep
 
 from .conftest import Axe, Run, Visit
 from .console import (
@@ -61,6 +61,8 @@ def desk(run: Run, url: str) -> LiveServer:
         long = [f"Word number {number} of the table" for number in range(1, 251)]
         keep(store, 0x1F, long, user="ann", user_name="Ann", waiter="ada")
         keep(store, 0x2F, ["A blue lamp?", "In May."], user="ann", user_name="Ann", waiter="lin")
+        for waiter in ("ada", "lin"):
+            duty(store, waiter, ready=False)
         keep(store, 0x3F, ["A blue vase?"], user="bob", user_name="Bob", waiter="lin")
     return run(env={"CSAPP_DATABASE_URL": url})
 
@@ -167,6 +169,34 @@ def test_what_somebody_else_has_changed_is_seen_and_restored(
 
 
 # ---- the past --------------------------------------------------------------
+
+
+def test_a_search_is_narrowed_down(desk: LiveServer, visit: Visit, axe: Axe) -> None:
+    """By whom, of which rating and when; other forms of a word are found and marked, too."""
+    ada = arrived(visit(link(desk)))
+    ada.keyboard.press("Control+k")
+    finder = expect_dialog(ada, "Find")
+    found = finder.get_by_role("listbox").get_by_role("option")
+    finder.get_by_label("Find in chats").fill("lamps")
+    expect(found).to_have_count(1)
+    expect(found.locator("mark")).to_have_text("lamp")
+    finder.get_by_text("Filters").click()
+    finder.get_by_label("Rating").select_option("1 star")
+    expect(finder.get_by_text("Nothing was found in your chats.")).to_be_visible()
+    finder.get_by_label("Rating").select_option("Any")
+    expect(found).to_have_count(1)
+    finder.get_by_label("Until").fill("2020-01-31")
+    expect(found).to_have_count(0)
+    finder.get_by_label("Find in chats").fill("")
+    finder.get_by_label("Until").fill("")
+    finder.get_by_label("From").fill("2020-01-31")
+    expect(found.first).to_be_visible()  # conversations, without a word to look for
+    axe(ada)
+    finder.get_by_label("Waiter").select_option("Lin")
+    expect(found).to_have_count(1)
+    found.click()
+    expect_chosen(ada, "Ann")
+    expect(ada.get_by_text("Earlier conversation, to be read only")).to_be_visible()
 
 
 def test_search(desk: LiveServer, visit: Visit) -> None:

@@ -72,6 +72,6 @@ def keep(
     return chat
 
 
-def duty(store: SQLStore, subject: str) -> None:
+def duty(store: SQLStore, subject: str, *, ready: bool = True) -> None:
     """*subject* has been on duty."""
-    store.commit(Batch(duties=[Duty(subject, f"uuid-of-{subject}", True, 5)]))
+    store.commit(Batch(duties=[Duty(subject, f"uuid-of-{subject}", ready, 5)]))

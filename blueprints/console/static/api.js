@@ -71,10 +71,15 @@ export class Desktop {
     return this.#ask("POST", "v1/canned/restored", { body: { version } });
   }
 
-  /** `{hits, next}` */
-  search(words, { before, signal } = {}) {
-    const query = new URLSearchParams({ q: words });
+  /** `{hits, next, beginnings}`; *filters*: `waiter`, `department`, `from`, `to`, `rating`, as the server names them. */
+  search(words, { filters = {}, before, signal } = {}) {
+    const query = new URLSearchParams({ q: words, ...filters });
     if (before) query.set("before", before);
     return this.#ask("GET", `v1/search?${query}`, { signal });
+  }
+
+  /** Everybody who has been on duty: `[{sub, name}]`. */
+  waiters() {
+    return this.#ask("GET", "v1/search/waiters").then(({ waiters }) => waiters);
   }
 }

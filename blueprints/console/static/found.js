@@ -3,12 +3,12 @@
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const INSIDE = /[\p{L}\p{N}]/u;
 
-/** *text* in pieces, `{text, isHit}`: hits are what words begin with (or hold, where none are spaced) of *query*. */
-export function marked(text, query) {
+/** *text* in pieces, `{text, isHit}`: hits are what words begin with (or hold, where none are spaced) of *wanted*. */
+export function marked(text, wanted) {
   const letters = [...text];
   const folded = letters.map(fold);
   const hits = new Set();
-  for (const word of query.split(/\s+/).map((one) => [...one].map(fold)).filter(({ length }) => length)) {
+  for (const word of wanted.map((one) => [...one].map(fold)).filter(({ length }) => length)) {
     for (let at = 0; at + word.length <= folded.length; at += 1) {
       if (!word.every((letter, n) => folded[at + n] === letter) || !begins(letters, at)) continue;
       word.forEach((_, n) => hits.add(at + n));
