@@ -17,7 +17,8 @@ from services.errors import CSAppError, SettingsError
 from services.files.uploads import Check
 from services.identity import Identity, TokenRole
 from services.server import ChatServer
-from services.settings import MAX_AUDIENCE, PREFIX, Settings
+from services.setting_parsers import MAX_AUDIENCE
+from services.settings import PREFIX, Settings
 
 from . import refusals
 from .demo import shop

@@ -10,38 +10,24 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 from . import file_places as places
 from . import instance as instances
-from . import smtp
-from .endings import LANGUAGES
+from . import setting_parsers as parse
 from .errors import SettingsError
-from .instance import MIN_SECRET_CHARS
-from .origin import DEFAULT_PORTS, PageShown, host_in_ascii
+from .origin import PageShown
 from .prechat import Field, declared
 
 PREFIX = "CSAPP_"
 
 MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
-
-MAX_AUDIENCE = 100  # characters: it is in every token
-
-
-MAX_MAIL_TO = 10  # addresses: the mail server answers for each
-
-MAX_SEARCH_LANGUAGES = 5  # each of them makes a search find more that is not meant
-
-MAX_QUICK_QUESTIONS = 4  # that a visitor may begin with
-MAX_QUICK_QUESTION = 80  # characters: they stand on buttons
 
 
 class TeamShown(StrEnum):
@@ -58,294 +44,6 @@ class OfflineWhen(StrEnum):
     #: … or no waiter is ready
     NOBODY = "nobody"
     NEVER = "never"
-
-
-def _whole(minimum: int, maximum: int) -> Callable[[str, Any], int]:
-    def parse(key: str, value: Any) -> int:
-        allowed = f"a whole number from {minimum} to {maximum}"
-        try:
-            number = int(value) if isinstance(value, str) else value
-        except ValueError:
-            raise SettingsError(key, value, allowed) from None
-        if type(number) is not int or not minimum <= number <= maximum:
-            raise SettingsError(key, value, allowed)
-        return number
-
-    return parse
-
-
-def _seconds(minimum: float, maximum: float) -> Callable[[str, Any], float]:
-    def parse(key: str, value: Any) -> float:
-        allowed = f"a number of seconds from {minimum:g} to {maximum:g}"
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise SettingsError(key, value, allowed) from None
-        if isinstance(value, bool) or not minimum <= number <= maximum:
-            raise SettingsError(key, value, allowed)
-        return number
-
-    return parse
-
-
-def _rate(key: str, value: Any) -> float:
-    allowed = "a number of messages a second, 0 for no limit"
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise SettingsError(key, value, allowed) from None
-    if isinstance(value, bool) or not 0 <= number < 1e9:
-        raise SettingsError(key, value, allowed)
-    return number
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    items = value.split(",") if isinstance(value, str) else value
-    return tuple(item.strip() for item in items if item.strip())
-
-
-def _secret_keys(key: str, value: Any) -> tuple[str, ...]:
-    allowed = f"a comma-separated list of secrets of at least {MIN_SECRET_CHARS} characters"
-    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
-        raise SettingsError(key, "…", allowed)
-    keys = _words(value)
-    if not keys or any(len(one) < MIN_SECRET_CHARS for one in keys):
-        raise SettingsError(key, "…", allowed)  # the value stays out of logs
-    return keys
-
-
-#: a SQLite URL that names a file; what follows a fourth slash is absolute
-_SQLITE = re.compile(r"sqlite:///(?!:memory:|file:)(?P<file>[^?]+)(?P<rest>\?.*)?")
-_POSTGRESQL = re.compile(r"postgresql(\+psycopg)?://[^/?#]*/?[^/#]*")
-
-
-def _database_url(key: str, value: Any) -> str:
-    allowed = (
-        "sqlite:///FILE, postgresql://USER:PASSWORD@HOST:PORT/DATABASE "
-        "or 'off' (relay without history or accounts)"
-    )
-    if not isinstance(value, str):
-        raise SettingsError(key, value, allowed)
-    if value == "off" or _SQLITE.fullmatch(value):
-        return value
-    try:
-        fits = _POSTGRESQL.fullmatch(value) and urlsplit(value).port != 0
-    except ValueError:  # a port that is no number
-        fits = False
-    if not fits:
-        raise SettingsError(key, _without_password(value), allowed)
-    return value
-
-
-def _without_password(url: str) -> str:
-    """What may be shown of a URL that cannot be used."""
-    secret = "@" in url or "password" in url.lower()
-    return re.split(r"[^\w+]", url)[0] + "…" if secret else url
-
-
-def _placed(url: str, place: Callable[[Path], Path]) -> str:
-    """*url* with the file of a SQLite URL where *place* says.
-
-    A folder may be called what a URL has to escape: `100%41`, `who?`.
-    """
-    match = _SQLITE.fullmatch(url)
-    if match is None:
-        return url
-    file = str(place(Path(unquote(match["file"]))))
-    return f"sqlite:///{file.replace('%', '%25').replace('?', '%3F')}{match['rest'] or ''}"
-
-
-def _files_url(key: str, value: Any) -> str:
-    allowed = (
-        "file:///FOLDER, s3://BUCKET/PREFIX?endpoint=https://…&region=… "
-        "or 'off' (no files are sent)"
-    )
-    if not isinstance(value, str):
-        raise SettingsError(key, value, allowed)
-    try:
-        if value != "off":
-            places.read(value)
-    except ValueError:
-        raise SettingsError(key, _without_password(value), allowed) from None
-    return value
-
-
-def _file_types(key: str, value: Any) -> tuple[str, ...]:
-    allowed = (
-        "a comma-separated list of MIME types such as application/pdf or audio/*; "
-        f"of images {', '.join(places.IMAGES)} or image/*, which means these"
-    )
-    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
-        raise SettingsError(key, value, allowed)
-    found = tuple(dict.fromkeys(one.lower() for one in _words(value)))
-    if not found or not all(map(places.is_type, found)):
-        raise SettingsError(key, value, allowed)
-    return found
-
-
-def _schema(key: str, value: Any) -> str:
-    allowed = "the name of a schema: small letters, digits and _, at most 63"
-    if not isinstance(value, str) or not re.fullmatch(r"(?!pg_)[a-z_][a-z0-9_]{0,62}", value):
-        raise SettingsError(key, value, allowed)
-    return value
-
-
-_REDIS = re.compile(
-    r"rediss?://([^/?#@]*@)?[^/?#@]+(/\d*)?(\?[^#]*)?|unix://([^/?#@]*@)?/[^?#]+(\?[^#]*)?"
-)
-
-
-def _redis_url(key: str, value: Any) -> str | None:
-    allowed = (
-        "redis://:PASSWORD@HOST:PORT/NUMBER, rediss://… (TLS), unix:///PATH?db=NUMBER or nothing"
-    )
-    if value in (None, ""):
-        return None
-    if not isinstance(value, str):
-        raise SettingsError(key, value, allowed)
-    try:
-        fits = _REDIS.fullmatch(value) and urlsplit(value).port != 0
-    except ValueError:  # a port that is no number
-        fits = False
-    if not fits:
-        raise SettingsError(key, _without_password(value), allowed)
-    return value
-
-
-def _origins(key: str, value: Any) -> tuple[str, ...]:
-    allowed = "a comma-separated list of origins such as https://shop.example, or *"
-    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
-        raise SettingsError(key, value, allowed)
-    return tuple(one if one == "*" else _origin(key, one, allowed) for one in _words(value))
-
-
-def _origin(key: str, value: str, allowed: str) -> str:
-    """*value* as browsers write it: in small letters, no usual port, names in ASCII."""
-    try:
-        parts = urlsplit(value.lower())
-        host, port = host_in_ascii(parts.hostname or ""), parts.port
-    except ValueError:  # half an address in brackets, a port that is no number, no such name
-        raise SettingsError(key, value, allowed) from None
-    is_future = "[" in parts.netloc and ":" not in host  # "[v1.x]": no browser has such
-    further = parts.path.strip("/"), parts.query, parts.fragment, parts.username, is_future
-    if parts.scheme not in DEFAULT_PORTS or not host or "*" in host or any(further):
-        raise SettingsError(key, value, allowed)
-    shown = f"[{host}]" if ":" in host else host
-    usual = port in (None, DEFAULT_PORTS[parts.scheme])
-    return f"{parts.scheme}://{shown}" if usual else f"{parts.scheme}://{shown}:{port}"
-
-
-def _audience(key: str, value: Any) -> str:
-    allowed = f"a name of at most {MAX_AUDIENCE} characters that can be printed"
-    if not isinstance(value, str) or len(value) > MAX_AUDIENCE or not value.isprintable():
-        raise SettingsError(key, value, allowed)
-    return value.strip()
-
-
-T = TypeVar("T", bound=StrEnum)
-
-
-def _one_of(kind: type[T]) -> Callable[[str, Any], T]:
-    def parse(key: str, value: Any) -> T:
-        try:
-            return kind(value)
-        except ValueError:
-            raise SettingsError(key, value, f"one of {', '.join(kind)}") from None
-
-    return parse
-
-
-def _smtp_url(key: str, value: Any) -> str:
-    allowed = (
-        "smtp://USER:PASSWORD@HOST:PORT, smtps://… (encrypted from the beginning) or nothing; "
-        "user and password in ASCII"
-    )
-    if not isinstance(value, str):
-        raise SettingsError(key, value, allowed)
-    try:
-        if value:
-            smtp.read_url(value)
-    except ValueError:
-        raise SettingsError(key, _without_password(value), allowed) from None
-    return value
-
-
-def _mail_from(key: str, value: Any) -> str:
-    addresses = _mail_to(key, value)
-    if len(addresses) > 1:
-        raise SettingsError(key, value, "one address")
-    return addresses[0] if addresses else ""
-
-
-def _mail_to(key: str, value: Any) -> tuple[str, ...]:
-    allowed = (
-        f"at most {MAX_MAIL_TO} addresses such as help@shop.example or Shop <help@shop.example>, "
-        "comma-separated"
-    )
-    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
-        raise SettingsError(key, value, allowed)
-    found = _words(value)
-    if len(found) > MAX_MAIL_TO:
-        raise SettingsError(key, value, allowed)
-    try:
-        for one in found:
-            smtp.read_address(one)
-    except ValueError:
-        raise SettingsError(key, value, allowed) from None
-    return found
-
-
-_SWITCH = {"on": True, "yes": True, "true": True, "1": True} | {
-    "off": False, "no": False, "false": False, "0": False
-}  # fmt: skip
-
-
-def _switch(key: str, value: Any) -> bool:
-    known = value if isinstance(value, bool) else _SWITCH.get(str(value).lower())
-    if known is None:
-        raise SettingsError(key, value, "on or off")
-    return known
-
-
-def _languages(key: str, value: Any) -> tuple[str, ...]:
-    allowed = (
-        f"at most {MAX_SEARCH_LANGUAGES} of {', '.join(LANGUAGES)}, comma-separated; nothing: "
-        "words are found as they are spelt"
-    )
-    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
-        raise SettingsError(key, value, allowed)
-    found = tuple(one.lower() for one in _words(value))
-    if len(found) > MAX_SEARCH_LANGUAGES or not set(found) <= set(LANGUAGES):
-        raise SettingsError(key, value, allowed)
-    return found
-
-
-def _questions(key: str, value: Any) -> tuple[str, ...]:
-    allowed = (
-        f"at most {MAX_QUICK_QUESTIONS} texts of at most {MAX_QUICK_QUESTION} characters: "
-        "a list, or one string with a line or | between"
-    )
-    items = re.split(r"[\n|]", value) if isinstance(value, str) else value
-    if not isinstance(items, list | tuple) or not all(isinstance(one, str) for one in items):
-        raise SettingsError(key, value, allowed)
-    found = tuple(one.strip() for one in items if one.strip())
-    if len(found) > MAX_QUICK_QUESTIONS or not all(map(_is_question, found)):
-        raise SettingsError(key, value, allowed)
-    return found
-
-
-def _is_question(text: str) -> bool:
-    """One line of words: no control characters, no halves of characters."""
-    unfit = any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
-    return len(text) <= MAX_QUICK_QUESTION and not unfit
-
-
-def _url_prefix(key: str, value: Any) -> str:
-    if value in (None, "", "/"):
-        return ""
-    if not isinstance(value, str) or not value.startswith("/") or value != value.strip():
-        raise SettingsError(key, value, "a path that begins with /, such as /support")
-    return value.rstrip("/")
 
 
 def _require_driver(key: str, url: str | None, extra: str, module: str) -> None:
@@ -378,8 +76,8 @@ def _check_mail(values: Mapping[str, Any]) -> None:
         raise SettingsError("CSAPP_SMTP_URL", "smtp…", allowed)
 
 
-def _setting(parse: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"parse": parse})
+def _setting(read: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"parse": read})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,94 +86,94 @@ class Settings:
 
     #: signing keys, oldest first; the newest signs, all verify (rotation without logouts);
     #: none: one is generated, see `signing_keys`
-    secret_key: tuple[str, ...] = _setting(_secret_keys)
+    secret_key: tuple[str, ...] = _setting(parse.secret_keys)
     #: where history and accounts are stored; `off`: nothing is stored, messages are passed on only
-    database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
+    database_url: str = _setting(parse.database_url, "sqlite:///instance/csapp.db")
     #: the schema of our tables in PostgreSQL
-    database_schema: str = _setting(_schema, "csapp_chat")
+    database_schema: str = _setting(parse.schema, "csapp_chat")
     #: days after its end that a conversation is deleted; 0: never
-    retention_days: int = _setting(_whole(0, 36_500), 0)
+    retention_days: int = _setting(parse.whole(0, 36_500), 0)
     #: where the content of files is stored; `off`: nobody sends any
-    files_url: str = _setting(_files_url, "file:instance/files")
+    files_url: str = _setting(parse.files_url, "file:instance/files")
     #: bytes of one file
-    max_file: int = _setting(_whole(1024, 1 << 30), 10_485_760)
+    max_file: int = _setting(parse.whole(1024, 1 << 30), 10_485_760)
     #: MIME types of files that may be sent
-    file_types: tuple[str, ...] = _setting(_file_types, places.USUAL)
+    file_types: tuple[str, ...] = _setting(parse.file_types, places.USUAL)
     #: languages whose inflected endings a search disregards
-    search_languages: tuple[str, ...] = _setting(_languages, ("english",))
+    search_languages: tuple[str, ...] = _setting(parse.languages, ("english",))
     #: where several workers meet; none: one worker
-    redis_url: str | None = _setting(_redis_url, None)
+    redis_url: str | None = _setting(parse.redis_url, None)
     #: conversations that one waiter has at once
-    max_users_per_waiter: int = _setting(_whole(1, 1000), 5)
+    max_users_per_waiter: int = _setting(parse.whole(1, 1000), 5)
     #: visitors in the queue; the next one gets `queue_full`
-    max_queue: int = _setting(_whole(0, 10_000_000), 10_000)
+    max_queue: int = _setting(parse.whole(0, 10_000_000), 10_000)
     #: waiters may take any visitor of the queue
-    take: bool = _setting(_switch, True)
+    take: bool = _setting(parse.switch, True)
     #: s that the desk waits for an absent side: a phone changes to mobile, a page reloads
-    grace: float = _setting(_seconds(0, 86_400), 20.0)
+    grace: float = _setting(parse.seconds(0, 86_400), 20.0)
     #: s that the desk waits for a served visitor of version 2: phones sleep
-    away: float = _setting(_seconds(0, 86_400), 600.0)
+    away: float = _setting(parse.seconds(0, 86_400), 600.0)
     #: s in which a waiter has to write something to a visitor that it has got; 0: no bound
-    answer_within: float = _setting(_seconds(0, 86_400), 0.0)
+    answer_within: float = _setting(parse.seconds(0, 86_400), 0.0)
     #: s that a waiter's page may show no life before its waiter gets nobody
-    frozen: float = _setting(_seconds(3, 3600), 60.0)
+    frozen: float = _setting(parse.seconds(3, 3600), 60.0)
     #: s of silence behind a waiter's last word: until a visitor is warned, and until its
     #: conversation ends; 0: never
-    idle_warn: float = _setting(_seconds(0, 86_400), 0.0)
-    idle_close: float = _setting(_seconds(0, 86_400), 0.0)
+    idle_warn: float = _setting(parse.seconds(0, 86_400), 0.0)
+    idle_close: float = _setting(parse.seconds(0, 86_400), 0.0)
     #: s a connection may stay without a successful `auth`
-    auth_timeout: float = _setting(_seconds(0.1, 3600), 10.0)
+    auth_timeout: float = _setting(parse.seconds(0.1, 3600), 10.0)
     #: s between pings: under the 30–60 s at which proxies cut idle connections
-    heartbeat: float = _setting(_seconds(1, 3600), 25.0)
+    heartbeat: float = _setting(parse.seconds(1, 3600), 25.0)
     #: bytes of one frame or fragmented message
-    max_frame: int = _setting(_whole(1024, 64 * 1024 * 1024), 65_536)
+    max_frame: int = _setting(parse.whole(1024, 64 * 1024 * 1024), 65_536)
     #: characters of one text message
-    max_text: int = _setting(_whole(1, 1_000_000), 4096)
+    max_text: int = _setting(parse.whole(1, 1_000_000), 4096)
     #: bytes that may wait for a slow reader before it is cut off (4413)
-    outbox_bytes: int = _setting(_whole(65_536, 1 << 30), 1_048_576)
+    outbox_bytes: int = _setting(parse.whole(65_536, 1 << 30), 1_048_576)
     #: s that bytes may wait for a slow reader before it is cut off (4413)
-    outbox_seconds: float = _setting(_seconds(1, 3600), 10.0)
+    outbox_seconds: float = _setting(parse.seconds(1, 3600), 10.0)
     #: frames a second from one connection, sustained; 0: no limit
-    message_rate: float = _setting(_rate, 10.0)
+    message_rate: float = _setting(parse.rate, 10.0)
     #: frames from one connection at once, on top of the rate
-    message_burst: int = _setting(_whole(1, 1_000_000), 30)
+    message_burst: int = _setting(parse.whole(1, 1_000_000), 30)
     #: malformed frames a minute before a connection is closed (4400)
-    bad_frames: int = _setting(_whole(1, 1_000_000), 10)
+    bad_frames: int = _setting(parse.whole(1, 1_000_000), 10)
     #: connections from one client address; 0: no limit
-    connections_per_ip: int = _setting(_whole(0, 10_000_000), 100)
+    connections_per_ip: int = _setting(parse.whole(0, 10_000_000), 100)
     #: connections one worker accepts before it answers 503
-    max_connections: int = _setting(_whole(1, 10_000_000), 15_000)
+    max_connections: int = _setting(parse.whole(1, 10_000_000), 15_000)
     #: origins whose pages may connect; none: the page's own host
-    allowed_origins: tuple[str, ...] = _setting(_origins, ())
+    allowed_origins: tuple[str, ...] = _setting(parse.origins, ())
     #: what waiters see of the address of a visitor's page
-    page: PageShown = _setting(_one_of(PageShown), PageShown.PATH)  # noqa: RUF009  # a field
+    page: PageShown = _setting(parse.one_of(PageShown), PageShown.PATH)  # noqa: RUF009  # a field
     #: which waiters a visitor is shown before it asks
-    team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
+    team: TeamShown = _setting(parse.one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
     #: visitors rate conversations, and waiters ask them to
-    ratings: bool = _setting(_switch, True)
+    ratings: bool = _setting(parse.switch, True)
     #: when visitors who ask are sent `offline` in place of a position in the queue
-    offline: OfflineWhen = _setting(_one_of(OfflineWhen), OfflineWhen.CLOSED)  # noqa: RUF009  # a field
+    offline: OfflineWhen = _setting(parse.one_of(OfflineWhen), OfflineWhen.CLOSED)  # noqa: RUF009  # a field
     #: what a visitor may ask with one click
-    quick_questions: tuple[str, ...] = _setting(_questions, ())
+    quick_questions: tuple[str, ...] = _setting(parse.questions, ())
     #: what a visitor is asked before a chat
     fields: tuple[Field, ...] = _setting(declared, ())
     #: the mail server that mails about messages left go to; none: they are only stored
-    smtp_url: str = _setting(_smtp_url, "")
+    smtp_url: str = _setting(parse.smtp_url, "")
     #: the address from which mails are sent, maybe with a name; needed with `smtp_url`
-    mail_from: str = _setting(_mail_from, "")
+    mail_from: str = _setting(parse.mail_from, "")
     #: at most 10 addresses that get a mail when a visitor leaves a message; none: nobody does
-    mail_to: tuple[str, ...] = _setting(_mail_to, ())
+    mail_to: tuple[str, ...] = _setting(parse.mail_to, ())
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
-    trusted_proxies: int = _setting(_whole(0, 32), 0)
+    trusted_proxies: int = _setting(parse.whole(0, 32), 0)
     #: s a token is good for
-    token_lifetime: int = _setting(_whole(1, MAX_LIFETIME), 43_200)
+    token_lifetime: int = _setting(parse.whole(1, MAX_LIFETIME), 43_200)
     #: s after which the host is asked again who somebody is; 0: not before the token ends
-    recheck: int = _setting(_whole(0, MAX_LIFETIME), 900)
+    recheck: int = _setting(parse.whole(0, MAX_LIFETIME), 900)
     #: what this application is called: tokens and databases of others are refused;
     #: none: the Flask application's name
-    audience: str = _setting(_audience, "")
+    audience: str = _setting(parse.audience, "")
     #: the path at which the blueprints are registered
-    url_prefix: str = _setting(_url_prefix, "")
+    url_prefix: str = _setting(parse.url_prefix, "")
 
     #: no setting: the folder of the generated secret; a command that needs none may have none
     instance: Path | None = None
@@ -516,8 +214,8 @@ class Settings:
             here = instance.absolute()
             url = values.get("database_url", known["CSAPP_DATABASE_URL"].default)
             values["instance"] = here
-            values["database_url"] = _placed(url, partial(instances.beside, here))
-            former = _placed(url, partial(instances.formerly, here))
+            values["database_url"] = parse.placed(url, partial(instances.beside, here))
+            former = parse.placed(url, partial(instances.formerly, here))
             values["former_database_url"] = former if former != values["database_url"] else None
             files = values.get("files_url", known["CSAPP_FILES_URL"].default)
             values["files_url"] = places.placed(files, partial(instances.beside, here))
