@@ -23,7 +23,7 @@ class FileFacts:
 
     #: why nothing can be stored; empty: it can
     problem: str = ""
-    #: the folder is not the one that the database knows, and what to do about it; or empty
+    #: it is not the one that the database knows, or another's; and what to do about it; or empty
     elsewhere: str = ""
     #: bytes that a folder takes; None: it is a bucket
     free: int | None = None
@@ -47,12 +47,9 @@ def look(settings: Settings, store: SQLStore | None) -> FileFacts | None:
         return None
     missing = tuple(images.missing_decoders())
     try:
-        elsewhere = ""
-        if isinstance(contents, FolderStore):
-            if store is not None:
-                elsewhere = whose.find_fault(contents, FileTables(store))
-            if elsewhere:  # nothing is made in a folder that is not ours
-                return FileFacts(elsewhere=elsewhere, missing=missing)
+        elsewhere = whose.find_fault(contents, FileTables(store)) if store is not None else ""
+        if elsewhere:  # nothing is made in a place that is not ours
+            return FileFacts(elsewhere=elsewhere, missing=missing)
         if not isinstance(contents, FolderStore) or contents.root.exists():
             contents.check()
         elif problem := _cannot_be_made(contents.root):

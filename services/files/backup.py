@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from . import whose
-from .folder import CHUNK, FolderStore
+from .folder import CHUNK, MARK, FolderStore
 from .port import NoContent
 from .uploads import Files
 
@@ -46,7 +45,7 @@ def copy_folder(folder: FolderStore, files: Iterable[str], target: Path) -> Copi
         copied += 1
         size += found.stat().st_size if found.exists() else 0
     with contextlib.suppress(FileNotFoundError):
-        _copy(folder.root / whose.FILE, target / whose.FILE)
+        _copy(folder.root / MARK, target / MARK)
     return Copied(copied, size, missing)
 
 

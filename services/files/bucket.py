@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # only its stubs have it
 #: bytes up to which content is sent in one request; more is sent in parts of so many
 PART = 8 << 20
 
+#: below this are objects that say whose the bucket is
+MARKS = "owner"
+
 #: s that the store may take for one answer, and for all attempts at one
 ANSWER = 20
 ATTEMPTS = 60
@@ -30,10 +33,11 @@ RETRIES = 3
 class BucketStore:
     """See `port.ContentStore`."""
 
-    name = "s3"
+    name = "bucket"
 
     def __init__(self, place: Bucket) -> None:
         self.place = place
+        self.where = f"the bucket {place.name}/{place.prefix}".rstrip("/")
         config: S3Config = {
             "endpoint": place.endpoint,
             "region": place.region or ("us-east-1" if place.endpoint else ""),
@@ -74,11 +78,8 @@ class BucketStore:
             return int(obstore.head(self._store, key)["size"])
 
     def delete(self, keys: Iterable[str]) -> None:
-        wanted = list(keys)
-        with self._failing():
-            for key in wanted:
-                with contextlib.suppress(FileNotFoundError):
-                    obstore.delete(self._store, key)
+        with self._failing(), contextlib.suppress(FileNotFoundError):
+            obstore.delete(self._store, list(keys))  # a thousand in one request
 
     def older_than(self, prefix: str, before_ms: int) -> Iterator[str]:
         with self._failing():
@@ -94,6 +95,21 @@ class BucketStore:
             obstore.put(self._store, key, b"csapp", use_multipart=False)
             obstore.get(self._store, key).bytes()
             obstore.delete(self._store, key)
+
+    def marks(self) -> list[str]:
+        with self._failing():
+            found = [one["path"] for some in obstore.list(self._store, MARKS) for one in some]
+        return sorted(path.rpartition("/")[2] for path in found)
+
+    def mark(self, name: str) -> None:
+        with self._failing():  # no condition: not all stores know one
+            obstore.put(self._store, f"{MARKS}/{name}", b"csapp", use_multipart=False)
+
+    def how_to_mark(self, name: str) -> str:
+        return f"store an object called {self.place.prefix}{MARKS}/{name}"
+
+    def how_to_unmark(self) -> str:
+        return f"delete the objects that begin with {self.place.prefix}{MARKS}/"
 
     @contextlib.contextmanager
     def _failing(self, reads: str = "") -> Iterator[None]:

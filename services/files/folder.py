@@ -24,10 +24,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..whole_files import take_name
 from .port import FilesUnavailable, NoContent
 
 #: bytes that are copied at once
 CHUNK = 262_144
+
+#: the file that says whose the folder is
+MARK = ".csapp-folder"
 
 #: the folder of drafts, which is a prefix of keys as well: what a killed process leaves is swept
 DRAFTS = "draft"
@@ -45,8 +49,7 @@ class FolderStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        #: why it may not be used; empty: nothing is known against it
-        self.fault = ""
+        self.where = str(root)
 
     def put(self, key: str, content: BinaryIO, size: int) -> None:
         path = self._path(key)
@@ -107,6 +110,38 @@ class FolderStore:
                     file.write(b"csapp")
             finally:
                 path.unlink(missing_ok=True)
+
+    # ---- whose it is -----------------------------------------------------
+
+    def marks(self) -> list[str]:
+        with self._failing():
+            try:
+                text = (self.root / MARK).read_text(encoding="ascii", errors="replace").strip()
+            except FileNotFoundError:
+                return []
+            return [text] if text else []
+
+    def mark(self, name: str) -> None:
+        path = self.root / MARK
+        draft = path.with_name(f"{MARK}.{secrets.token_hex(8)}")
+        with self._failing():
+            self.make()
+            try:
+                with os.fdopen(os.open(draft, _NEW, 0o600), "w") as file:
+                    file.write(name)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):  # another worker was first
+                    take_name(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
+            _sync(self.root)
+
+    def how_to_mark(self, name: str) -> str:
+        return f"write {name} into {self.root / MARK}"
+
+    def how_to_unmark(self) -> str:
+        return f"delete {self.root / MARK}"
 
     # ---- the folder itself -----------------------------------------------
 
@@ -216,8 +251,6 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        if self.fault:
-            raise FilesUnavailable(self.fault)
         try:
             yield
         except OSError as error:

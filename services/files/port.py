@@ -28,8 +28,10 @@ class NoContent(CSAppError):
 class ContentStore(Protocol):
     """Content by key. All methods raise `FilesUnavailable` while the store is down."""
 
-    #: `folder` or `s3`
+    #: `folder` or `bucket`
     name: str
+    #: what texts for operators call it; holds no secret
+    where: str
 
     def put(self, key: str, content: BinaryIO, size: int) -> None:
         """Store the next *size* bytes of *content*, whole or not at all, and durably.
@@ -51,3 +53,18 @@ class ContentStore(Protocol):
 
     def check(self) -> None:
         """Write something, read and delete it. Raises `FilesUnavailable` with the reason."""
+
+    def marks(self) -> list[str]:
+        """What says whose this is (`whose.py`), in order; none: it is nobody's yet."""
+
+    def mark(self, name: str) -> None:
+        """Make a mark, durably. Another one, made meanwhile, may stay in its place or beside it.
+
+        The next `marks` tells which.
+        """
+
+    def how_to_mark(self, name: str) -> str:
+        """How an operator makes this mark, as a command."""
+
+    def how_to_unmark(self) -> str:
+        """How an operator takes all marks away, as a command."""

@@ -29,7 +29,7 @@ from ..seldom import Seldom
 from ..settings import Settings
 from . import names, whose
 from .errors import CheckFailed, Moved, Rejected, Unknown
-from .folder import DRAFTS, FolderStore
+from .folder import DRAFTS
 from .incoming import Incoming
 from .judge import judge
 from .pieces import chain, key_of
@@ -95,7 +95,7 @@ class Files:
         self._count = count
         self._say = Seldom(log)
         self._turns = threading.BoundedSemaphore(AT_ONCE)
-        self._is_checked = not isinstance(contents, FolderStore)
+        self._is_checked = False
 
     # ---- an upload -----------------------------------------------------
 
@@ -156,6 +156,7 @@ class Files:
             return self.described(found)
         if found.received != found.size:
             raise Moved(found.received)
+        self._check_store()
         try:
             kept = self._keep(found, check)
         except (Rejected, CheckFailed) as error:
@@ -271,12 +272,12 @@ class Files:
         """Delete the content and then the rows of what is marked; returns how many files."""
         removed = 0
         while some := self.tables.marked():
-            self._check_store()
             self._remove(some)
             removed += len(some)
         return removed
 
     def _remove(self, files: list[str]) -> None:
+        self._check_store()
         for file in files:
             keys = [f"content/{file}", f"thumb/{file}", *self._pieces(file)]
             self.contents.delete(keys)
@@ -308,12 +309,12 @@ class Files:
     # ---- helpers -------------------------------------------------------
 
     def _check_store(self) -> None:
-        """Raise `FilesUnavailable` where the folder is not that of this site."""
-        if not self._is_checked and isinstance(self.contents, FolderStore):
+        """Raise `FilesUnavailable` where the folder or bucket is not that of this site."""
+        if not self._is_checked:
             try:
-                whose.check_folder(self.contents, self.tables)
+                whose.check_place(self.contents, self.tables)
             except FilesUnavailable as error:
-                self._say("folder", logging.ERROR, "no files are stored or read: %s", error)
+                self._say("place", logging.ERROR, "no files are stored or read: %s", error)
                 raise
             self._is_checked = True
 

@@ -15,6 +15,7 @@ Everything here blocks and is called from native threads only.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -156,20 +157,34 @@ class FileTables:
         with writing(self._store, durable=durable) as connection:
             return bool(connection.execute(change.values(values)).rowcount)
 
-    # ---- the folder that they are in -----------------------------------
+    # ---- the folder or bucket that they are in ---------------------------
 
-    def folder(self) -> str | None:
-        """The name of the folder that the content of files is in; None: nobody has said it yet."""
-        with reading(self._store) as connection:
-            return connection.scalar(_FOLDER)
+    def place(self) -> str | None:
+        """The mark of the place that the content of files is in; None: nobody has said it yet."""
+        return self._said(PLACE)
 
-    def claim_folder(self, name: str) -> str:
+    def claim_place(self, mark: str) -> str:
         """It is this one, unless another was faster: returns which one it is."""
+        return self._say_once(PLACE, mark)
+
+    def known_owner(self) -> str | None:
+        """What marks of places call this database; None: nothing yet."""
+        return self._said(OWNER)
+
+    def owner(self) -> str:
+        """What marks of places call this database, from now on."""
+        return self.known_owner() or self._say_once(OWNER, secrets.token_urlsafe(12))
+
+    def _said(self, name: str) -> str | None:
+        with reading(self._store) as connection:
+            return connection.scalar(_value(name))
+
+    def _say_once(self, name: str, value: str) -> str:
         with writing(self._store) as connection:
             dialect = sqlite if self._store.name == "sqlite" else postgresql
-            insert = dialect.insert(tables.meta).values(name=FOLDER, value=name)
+            insert = dialect.insert(tables.meta).values(name=name, value=value)
             connection.execute(insert.on_conflict_do_nothing())
-            return str(connection.scalar(_FOLDER))
+            return str(connection.scalar(_value(name)))
 
     # ---- sweeping ------------------------------------------------------
 
@@ -227,10 +242,14 @@ class FileTables:
             return set(files).difference(connection.scalars(query))
 
 
-#: the row of `csapp_meta`
-FOLDER = "files_folder"
+#: the rows of `csapp_meta`
+PLACE, OWNER = "files_folder", "files_owner"
 
-_FOLDER = sa.select(tables.meta.c.value).where(tables.meta.c.name == FOLDER)
+
+def _value(name: str) -> sa.Select[str]:
+    return sa.select(tables.meta.c.value).where(tables.meta.c.name == name)
+
+
 _ROWS = sa.select(*(_file[name] for name in FileRow._fields))
 
 #: what a row says of people goes at once: the row itself may have to wait for the content. The

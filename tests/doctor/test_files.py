@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.doctor import Level, SetUp, files
 from services.doctor.files import FileFacts
-from services.files.whose import FILE
+from services.files.folder import MARK, FolderStore
 from services.history.files import FileTables
 from services.history.opening import open_store
 
@@ -48,15 +48,30 @@ def test_a_folder_of_another_machine_is_a_fault(good: SetUp, sick: Sick, tmp_pat
     store = open_store(f"sqlite:///{tmp_path}/files.db")
     try:
         store.migrate()
-        FileTables(store).claim_folder("the-first-machine")
+        FileTables(store).claim_place("the-first-machine")
         facts = files.look(good.settings, store)
         found = says(sick(files=facts), Level.FAULT, "in which the files of this site are")
         assert "CSAPP_FILES_URL" in found.remedy
         folder = tmp_path / "instance" / "files"
         assert not folder.exists()
         folder.mkdir(parents=True)
-        (folder / FILE).write_text("the-first-machine")
+        (folder / MARK).write_text("the-first-machine")
         assert files.look(good.settings, store).elsewhere == ""
+    finally:
+        store.close()
+
+
+def test_a_folder_of_another_database_is_a_fault(good: SetUp, sick: Sick, tmp_path: Path):
+    store = open_store(f"sqlite:///{tmp_path}/files.db")
+    try:
+        store.migrate()
+        folder = FolderStore(tmp_path / "instance" / "files")
+        folder.mark("another.one")
+        facts = files.look(good.settings, store)
+        found = says(sick(files=facts), Level.FAULT, "holds the files of another database")
+        assert "name another folder or bucket in CSAPP_FILES_URL" in found.remedy
+        assert folder.marks() == ["another.one"]
+        assert FileTables(store).known_owner() is None
     finally:
         store.close()
 

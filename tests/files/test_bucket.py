@@ -2,63 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+import http
+import http.client
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 
 from services import file_places
+from services.files import pieces
 from services.files.bucket import BucketStore
 from services.files.choose import content_store
-from services.files.port import ContentStore, FilesUnavailable
+from services.files.port import ALWAYS, ContentStore, FilesUnavailable
 from services.files.uploads import Files
 from services.history.files import FileTables
 from services.history.sql import SQLStore
 from testkit.ports import free_port
 
-from .conformance import ContentStoreCases
+from .conformance import ID, ContentStoreCases, put
 from .conftest import Clock, settings
 from .test_uploads import TEXT_FILE, everything, kept
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """Where the server is reached."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    for line in process.stderr:
-        if b"Running on" in line:
-            break
-    try:
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
-        process.stderr.close()
-
-
-@pytest.fixture
-def address(endpoint: str) -> str:
-    """The URL of a new bucket."""
-    bucket = f"files-{next(_numbers)}"
-    request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
-    urllib.request.urlopen(request).close()
-    return f"s3://key:s%2Fcret@{bucket}/chat/live?endpoint={endpoint}&region=us-east-1"
-
-
-@pytest.fixture
-def bucket(address: str) -> ContentStore:
-    place = file_places.read(address)
-    assert isinstance(place, file_places.Bucket)
-    return BucketStore(place)
 
 
 class TestBucket(ContentStoreCases):
@@ -109,3 +73,56 @@ def test_a_server_that_is_away_is_unavailable(monkeypatch):
         with pytest.raises(FilesUnavailable) as refused:
             use()
         assert "topsecret" not in str(refused.value)
+
+
+# ---- many at once ----------------------------------------------------------------
+
+
+class Relay(BaseHTTPRequestHandler):
+    """Passes requests on to the bucket's server and notes them."""
+
+    protocol_version = "HTTP/1.1"
+    #: where that server is
+    behind = ""
+    seen: list[str]
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.seen.append(self.command)
+        status, data = self._ask(body)
+        self.send_response(status)
+        if status != http.HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _ask(self, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(urlsplit(self.behind).netloc)
+        try:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    do_POST = do_DELETE = _pass_on  # as `http.server` calls them
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_many_keys_are_deleted_in_one_request(bucket: BucketStore, address: str, endpoint: str):
+    keys = [put(bucket, pieces.key_of(ID, n, 1), b"x") for n in range(20)]
+    values = {"behind": endpoint, "seen": []}
+    relay = type("Relay", (Relay,), values)
+    with ThreadingHTTPServer(("127.0.0.1", 0), relay) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = address.replace(endpoint, f"http://127.0.0.1:{server.server_port}")
+            BucketStore(file_places.read(url)).delete([*keys, f"content/{ID}"])
+        finally:
+            server.shutdown()
+            thread.join()
+    assert list(bucket.older_than("piece/", ALWAYS)) == []
+    assert relay.seen == ["POST"]

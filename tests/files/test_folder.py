@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from services.files import whose
 from services.files.folder import FolderStore
 from services.files.port import ALWAYS, ContentStore, FilesUnavailable, NoContent
 from services.files.uploads import Files
@@ -21,7 +20,7 @@ from testkit.server import ROOT
 
 from .conformance import ID, ContentStoreCases, put
 from .conftest import Clock, settings
-from .test_uploads import TEXT_FILE, kept, send
+from .test_uploads import TEXT_FILE, send
 
 
 class TestFolder(ContentStoreCases):
@@ -248,63 +247,6 @@ def test_wherever_a_process_is_killed_the_upload_goes_on(
     if not row.kept:
         files.finish(files.add(row, row.received, TEXT_FILE[row.received :]))
     assert files.open(files.tables.find(row.id)).read(0, 99) == TEXT_FILE
-
-
-# ---- several machines ----------------------------------------------------------
-
-
-def test_a_local_folder_of_another_machine_is_refused_and_named(
-    files: Files, store: SQLStore, clock: Clock, tmp_path: Path, caplog
-):
-    row = kept(files)
-    second = FolderStore(tmp_path / "second machine")
-    elsewhere = Files(FileTables(store), second, settings(), clock)
-    for use in (lambda: send(elsewhere), lambda: elsewhere.open(row), elsewhere.sweep):
-        with pytest.raises(FilesUnavailable, match="one folder that they share"):
-            use()
-    assert "CSAPP_FILES_URL" in caplog.text
-    assert not second.root.exists()
-    assert "one folder that they share" in whose.find_fault(second, files.tables)
-    assert whose.find_fault(files.contents, files.tables) == ""
-
-
-def test_a_shared_folder_is_one(files: Files, store: SQLStore, clock: Clock):
-    row = kept(files)
-    second = Files(FileTables(store), FolderStore(files.contents.root), settings(), clock)
-    assert second.open(row).read(0, 99) == TEXT_FILE
-
-
-def test_a_folder_that_was_moved_is_taken_as_the_fault_says(
-    files: Files, store: SQLStore, clock: Clock, tmp_path: Path
-):
-    kept(files)
-    moved = Files(FileTables(store), FolderStore(tmp_path / "moved"), settings(), clock)
-    with pytest.raises(FilesUnavailable) as refused:
-        send(moved)
-    name, path = str(refused.value).rpartition("write ")[2].split(" into ")
-    Path(path).parent.mkdir()
-    Path(path).write_text(name)
-    kept(moved)  # without a restart
-
-
-def test_workers_that_begin_at_the_same_time_agree(store: SQLStore, folder: FolderStore):
-    import threading
-
-    errors: list[Exception] = []
-
-    def begin() -> None:
-        try:
-            whose.check_folder(FolderStore(folder.root), FileTables(store))
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=begin) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert [one.name for one in folder.root.iterdir() if "folder" in one.name] == [whose.FILE]
 
 
 def test_a_folder_that_cannot_be_made_is_said(store: SQLStore, clock: Clock, tmp_path: Path):

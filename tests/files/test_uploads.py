@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.conversation.kinds import TEXT, Side
-from services.conversation.rows import EntryRow
+from services.conversation.rows import EntryRow, public_id
 from services.files.errors import CheckFailed, Moved, Rejected, Unknown
 from services.files.folder import FolderStore
 from services.files.incoming import Incoming
@@ -209,7 +209,7 @@ def test_the_host_sees_what_would_be_kept_and_refuses_it(files: Files):
     assert (incoming.name, incoming.mime, incoming.size) == (
         "run.html.txt", "text/plain", len(TEXT_FILE),
     )  # fmt: skip
-    assert (incoming.subject, incoming.role, incoming.conversation) == ("ann", "user", 7)
+    assert (incoming.subject, incoming.role, incoming.conversation) == ("ann", "user", public_id(7))
     assert everything(files) == []
 
 
