@@ -20,6 +20,7 @@ from services.files.errors import Moved, Rejected, Unknown
 from services.files.uploads import Check, Described, Files
 from services.history.files import FileRow
 from services.history.rights import may_write
+from services.security_log import Event, security
 from services.server import ChatServer
 from services.wire.codes import ErrorCode, HTTPRefusal
 
@@ -204,7 +205,20 @@ class Reception:
         return row
 
     def _finish(self, row: FileRow) -> Described:
-        return self._files.finish_in_turn(self._server.runtime, row, self._check)
+        try:
+            return self._files.finish_in_turn(self._server.runtime, row, self._check)
+        except Rejected as error:  # not for its size, but for what it holds
+            self._log_refusal(error)
+            raise
+
+    def _log_refusal(self, error: Rejected) -> None:
+        """Neither the name of the file nor what the host says to the visitor is for this log."""
+        side, subject, address = self._sender
+        reason = error.message if error.code == "type" else error.code
+        security.record(
+            Event.FILE_REFUSED, subject=subject, role=side.name.lower(), address=address,
+            reason=reason,
+        )  # fmt: skip
 
     def _check_size(self, size: int) -> None:
         most = self._server.settings.max_file

@@ -48,13 +48,20 @@ class Event(StrEnum):
     DEPARTMENT_CHANGED = "department_changed"
     EXPORT = "export"
     ERASURE = "erasure"
+    FILE_REFUSED = "file_refused"
     BANNED = "banned"
     UNBANNED = "unbanned"
 
 
-#: what anybody can cause without a login
+#: what anybody can cause: without a login, or as a visitor, whom nobody has to know
 LIMITED = frozenset(
-    {Event.SIGN_IN_FAILED, Event.TOKEN_REFUSED, Event.RENEWAL_REFUSED, Event.ORIGIN_REFUSED}
+    {
+        Event.SIGN_IN_FAILED,
+        Event.TOKEN_REFUSED,
+        Event.RENEWAL_REFUSED,
+        Event.ORIGIN_REFUSED,
+        Event.FILE_REFUSED,
+    }
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_what_the_host_refuses_is_said_to_the_visitor(pair):
         assert refused.json["message"] == f"a.txt (text/plain, 7) of {who} is not for us"
     gone = ask(pair.here, "GET", "/v1/files/uploads/u-1", token=pair.user_token)
     assert gone.status == 404
+
+
+def test_a_refused_file_is_in_the_security_log_without_its_name(pair):
+    forged = "a.txt event=sign_in subject=root"
+    for text, reason in [
+        (b"a virus", "refused"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", '"files of this type (image/svg+xml) '),
+        (b"\x89PNG\r\n\x1a\n and no more", "image"),
+    ]:
+        refused = post(pair.here, pair.user_token, text, forged, conversation=pair.conversation)
+        assert refused.status in (415, 422)
+        who = f"subject={re.escape(pair.name)} role=user address=127.0.0.1"
+        pair.here.wait_for_line(rf"event=file_refused {who} reason={re.escape(reason)}")
+    lines = [line for line in pair.here.log.splitlines() if "event=file_refused" in line]
+    assert lines
+    for line in lines:
+        assert pair.user_token not in line
+        assert "subject=root" not in line
+        assert "is not for us" not in line
 
 
 def test_a_check_that_fails_takes_nothing(pair):
