@@ -1,4 +1,4 @@
-"""Canned replies over HTTP: a waiter's own, and those that all waiters share."""
+"""Canned replies over HTTP: a waiter's own, and those that waiters share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Any, TypeVar
 from flask import Blueprint, Request, Response, request
 
 from services.bounds import CANNED
-from services.history.canned import SHARED, CannedError, CannedReplies, Reply, Taken, Unknown
+from services.history.canned import (
+    EVERYWHERE,
+    SHARED,
+    CannedError,
+    CannedReplies,
+    Reply,
+    Taken,
+    Unknown,
+)
 from services.history.canned_past import Version
 from services.history.sql import SQLStore
 from services.identity import Identity
@@ -22,7 +30,7 @@ from .request_data import whole
 from .store_queries import StoreQueries
 
 MAX_BODY = 64 * 1024  # bytes: a text of 4096 characters, each escaped twice over
-EXPECTED = '{"shortcut": …, "text": …, "shared": false}'
+EXPECTED = '{"shortcut": …, "text": …, "shared": false, "department": "", "choices": []}'
 
 NO_REPLY = 0  # the database counts from 1
 
@@ -35,9 +43,15 @@ def blueprint(extension: Extension) -> Blueprint:
     max_text = extension.server.settings.max_text
     door = Door("csapp_canned", __name__)
 
+    def departments(waiter: Identity) -> list[str]:
+        """Those of which the waiter is a member."""
+        members = extension.server.house.departments.members_of(waiter)
+        return sorted({one.department for one in members} - {EVERYWHERE})
+
     def ask(work: Callable[[CannedReplies, Identity], T]) -> T:
         def at(store: SQLStore, waiter: Identity) -> T:
-            return work(CannedReplies(store, max_text), waiter)
+            replies = CannedReplies(store, max_text, departments=departments(waiter))
+            return work(replies, waiter)
 
         try:
             return queries.ask(request, at)
@@ -46,9 +60,9 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @door.get("/v1/canned")
     def canned() -> Response:
-        """The replies that the waiter may use: its own, and the shared ones."""
-        found = ask(lambda replies, waiter: replies.all(waiter.subject))
-        return _fresh(jsonify(replies=[_shown(one) for one in found]))
+        """The replies that the waiter may use, and the departments for which it may share one."""
+        found, mine = ask(lambda here, waiter: (here.all(waiter.subject), departments(waiter)))
+        return _fresh(jsonify(replies=[_shown(one) for one in found], departments=mine))
 
     @door.post("/v1/canned")
     def add_canned() -> Response:
@@ -74,6 +88,13 @@ def blueprint(extension: Extension) -> Blueprint:
         """Remove a reply."""
         n = _number(number)
         ask(lambda replies, waiter: replies.remove(waiter.subject, n, name=waiter.name))
+        return Response(status=204)
+
+    @door.post("/v1/canned/<number>/used")
+    def use_canned(number: str) -> Response:
+        """Count a use of a reply."""
+        n = _number(number)
+        ask(lambda replies, waiter: replies.use(waiter.subject, n))
         return Response(status=204)
 
     _add_past(door, queries, ask)
@@ -121,7 +142,14 @@ def _read_reply(queries: StoreQueries, incoming: Request) -> dict[str, Any]:
     shared = body.get("shared", False)
     if not isinstance(shared, bool):
         raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "shared: true or false")
-    return {"shortcut": body["shortcut"], "text": body["text"], "shared": shared}
+    department = body.get("department", EVERYWHERE)
+    if not isinstance(department, str):
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "department: a string")
+    choices = body.get("choices", [])
+    if not isinstance(choices, list) or not all(isinstance(one, str) for one in choices):
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "choices: a list of strings")
+    said = {"shortcut": body["shortcut"], "text": body["text"], "shared": shared}
+    return {**said, "department": department, "choices": choices}
 
 
 def _shown(reply: Reply) -> dict[str, Any]:
@@ -130,9 +158,13 @@ def _shown(reply: Reply) -> dict[str, Any]:
         "shortcut": reply.shortcut,
         "text": reply.text,
         "shared": reply.owner == SHARED,
+        "department": reply.department,
+        "choices": reply.choices,
         "author": reply.author_name or reply.author,
         "sub": reply.author,
         "changed": _date(reply.changed),
+        "used": reply.used,
+        "last_used": _date(reply.used_at),
     }
 
 
@@ -142,6 +174,8 @@ def _former(version: Version) -> dict[str, Any]:
         "id": version.reply,
         "shortcut": version.shortcut,
         "text": version.text,
+        "department": version.department,
+        "choices": version.choices,
         "author": version.author_name or version.author,
         "sub": version.author,
         "date": _date(version.date),
@@ -151,7 +185,7 @@ def _former(version: Version) -> dict[str, Any]:
 
 
 def _date(milliseconds: int) -> str | None:
-    """None for a reply that is older than the column of dates."""
+    """None for a reply that is older than the column of dates, or was never used."""
     return rfc3339(milliseconds) if milliseconds else None
 
 

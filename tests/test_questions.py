@@ -12,6 +12,7 @@ from flask import Flask
 from blueprints import store_queries
 from csapp import create_app
 from services.bounds import Rate
+from services.history.departments import Change, DepartmentTables
 from services.identity import Identity, TokenRole
 from services.wire.codes import HTTPRefusal
 from testkit.server import SECRET
@@ -20,8 +21,12 @@ from tests.history.people import keep
 ADDRESSES = [("get", "/v1/canned"), ("post", "/v1/canned"), ("put", "/v1/canned/1"),
              ("delete", "/v1/canned/1"), ("get", "/v1/canned/1/versions"),
              ("get", "/v1/canned/removed"), ("post", "/v1/canned/restored"),
+             ("post", "/v1/canned/1/used"),
              ("get", "/v1/search?q=word"), ("get", "/v1/search/waiters")]  # fmt: skip
 REPLY = {"shortcut": "bye", "text": "Goodbye!"}
+#: what is shown of a reply where nothing is said of it
+PLAIN = {"choices": [], "department": "", "used": 0, "last_used": None}
+NONE = {"replies": [], "departments": []}
 #: what each of the addresses takes
 BODY = {**REPLY, "version": 1}
 
@@ -136,19 +141,19 @@ def test_a_reply_from_its_making_to_its_end(app):
     reply = made.get_json()
     assert reply["changed"].endswith("Z")
     assert reply == {
-        **REPLY, "id": reply["id"], "shared": True, "author": "wim", "sub": "wim",
+        **REPLY, **PLAIN, "id": reply["id"], "shared": True, "author": "wim", "sub": "wim",
         "changed": reply["changed"],
     }  # fmt: skip
     listed = ask(app, "get", "/v1/canned", who="zoe")
-    assert listed.get_json() == {"replies": [reply]}
+    assert listed.get_json() == {"replies": [reply], "departments": []}
     assert listed.headers["Cache-Control"] == "no-store"
     address = f"/v1/canned/{reply['id']}"
     changed = ask(app, "put", address, {"shortcut": "Tschüss", "text": " Tschüss! "})
     assert changed.get_json() == {
-        "id": reply["id"], "shortcut": "tschüss", "text": "Tschüss!", "shared": False,
+        **PLAIN, "id": reply["id"], "shortcut": "tschüss", "text": "Tschüss!", "shared": False,
         "author": "wim", "sub": "wim", "changed": changed.get_json()["changed"],
     }  # fmt: skip
-    assert ask(app, "get", "/v1/canned", who="zoe").get_json() == {"replies": []}
+    assert ask(app, "get", "/v1/canned", who="zoe").get_json() == NONE
     assert ask(app, "delete", address, who="zoe").status_code == 404
     assert ask(app, "delete", address).status_code == 204
     assert ask(app, "delete", address).status_code == 404
@@ -168,7 +173,7 @@ def test_what_a_shared_reply_was_is_restored(app):
     assert before == {
         "version": before["version"], "id": made["id"], "shortcut": "bye", "text": "Goodbye!",
         "author": "wim", "sub": "wim", "date": made["changed"], "ended_by": "zoe",
-        "ended": before["ended"],
+        "ended": before["ended"], "choices": [], "department": "",
     }  # fmt: skip
     restored = ask(app, "post", "/v1/canned/restored", {"version": before["version"]})
     assert restored.get_json()["text"] == "Goodbye!"
@@ -177,7 +182,65 @@ def test_what_a_shared_reply_was_is_restored(app):
     assert (gone["text"], gone["ended_by"]) == ("Goodbye!", "zoe")
     again = ask(app, "post", "/v1/canned/restored", {"version": gone["version"]}).get_json()
     assert again["shared"]
-    assert ask(app, "get", "/v1/canned", who="zoe").get_json() == {"replies": [again]}
+    assert ask(app, "get", "/v1/canned", who="zoe").get_json()["replies"] == [again]
+
+
+def test_a_reply_with_choices(app):
+    """They are its own as the text is, and its versions have them."""
+    asked = {"shortcut": "size", "text": "Which size?", "shared": True}
+    said = {**asked, "choices": [" Small ", "Very\nlarge"]}
+    made = ask(app, "post", "/v1/canned", said).get_json()
+    assert made["choices"] == ["Small", "Very large"]
+    address = f"/v1/canned/{made['id']}"
+    assert ask(app, "put", address, asked).get_json()["choices"] == []
+    (before,) = ask(app, "get", f"{address}/versions").get_json()["versions"]
+    assert before["choices"] == ["Small", "Very large"]
+    again = ask(app, "post", "/v1/canned/restored", {"version": before["version"]}).get_json()
+    assert again["choices"] == made["choices"]
+
+
+def test_a_reply_of_a_department(app):
+    """Its members use it; of others it is nobody's."""
+    extension = app.extensions["csapp"]
+    tables = DepartmentTables(extension.store())
+    tables.add("sales", Change(members={"wim": 0, "zoe": 0}))
+    tables.add("support", Change(members={"mia": 0}))
+    extension.server.house.departments.read()
+    sold = {**REPLY, "shared": True, "department": "sales"}
+    made = ask(app, "post", "/v1/canned", sold).get_json()
+    assert made["department"] == "sales"
+    found = ask(app, "get", "/v1/canned", who="zoe").get_json()
+    assert found == {"replies": [made], "departments": ["sales"]}
+    for who in ("mia", "ada"):
+        assert ask(app, "get", "/v1/canned", who=who).get_json()["replies"] == []
+        for method in ("put", "delete"):
+            answer = ask(app, method, f"/v1/canned/{made['id']}", REPLY, who=who)
+            assert answer.status_code == 404
+        answer = ask(app, "post", f"/v1/canned/{made['id']}/used", who=who)
+        assert answer.status_code == 404
+        refused = ask(app, "post", "/v1/canned", sold, who=who)
+        assert (refused.status_code, refused.get_json()["code"]) == (400, "invalid_message")
+        assert refused.get_json()["message"].startswith("department: ")
+
+
+def test_uses_are_counted(app):
+    made = ask(app, "post", "/v1/canned", {**REPLY, "shared": True}).get_json()
+    address = f"/v1/canned/{made['id']}"
+    for who in ("wim", "zoe"):
+        answer = ask(app, "post", f"{address}/used", who=who)
+        assert (answer.status_code, answer.data) == (204, b"")
+    (found,) = ask(app, "get", "/v1/canned").get_json()["replies"]
+    assert found == {**made, "used": 2, "last_used": found["last_used"]}
+    assert found["last_used"] >= made["changed"]
+    assert ask(app, "get", f"{address}/versions").get_json() == {"versions": []}
+    assert ask(app, "post", "/v1/canned/01/used").status_code == 404
+
+
+def test_uses_are_bounded(app):
+    made = ask(app, "post", "/v1/canned", REPLY).get_json()
+    codes = [ask(app, "post", f"/v1/canned/{made['id']}/used").status_code for _ in range(40)]
+    assert codes[:29] == [204] * 29
+    assert 429 in codes
 
 
 @pytest.mark.parametrize("version", [None, "1", True, 1.5, [], 10**30])
@@ -208,6 +271,10 @@ def test_a_shortcut_that_is_taken(app):
         (b'{"shortcut": "a", "text": " "}', 400, "invalid_message", "text"),
         (b'{"shortcut": "a", "text": "%s"}' % (b"x" * 4097), 400, "invalid_message", "text"),
         (b'{"shortcut": "a", "text": "x", "shared": 1}', 400, "invalid_message", "shared"),
+        (b'{"shortcut": "a", "text": "x", "choices": "ab"}', 400, "invalid_message", "choices"),
+        (b'{"shortcut": "a", "text": "x", "choices": [1, 2]}', 400, "invalid_message", "choices"),
+        (b'{"shortcut": "a", "text": "x", "choices": ["1"]}', 400, "invalid_message", "choices"),
+        (b'{"shortcut": "a", "text": "x", "department": 1}', 400, "invalid_message", "department"),
         (b" " * 70_000, 413, "too_large", "the body"),
     ],
 )

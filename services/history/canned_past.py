@@ -10,10 +10,12 @@ transaction of `canned`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from . import canned_choices
 from .tables import canned, canned_past
 
 #: versions that are kept of one reply, and of all: 5000 of the longest usual texts are 20 MB
@@ -40,6 +42,9 @@ class Version(NamedTuple):
     ended_by: str
     ended_by_name: str
     ended: int
+    choices: tuple[str, ...] = ()
+    #: of its waiters; empty: of all
+    department: str = ""
 
 
 _VERSION = sa.select(*(canned_past.c[name] for name in Version._fields))
@@ -58,6 +63,8 @@ def keep(connection: sa.Connection, reply: Any, subject: str, name: str, now: in
             ended_by=subject,
             ended_by_name=name,
             ended=now,
+            choices=canned_choices.packed(reply.choices),
+            department=reply.department,
         )
     )
     _forget(connection, MOST_OF_ONE, canned_past.c.reply == reply.n)
@@ -78,27 +85,58 @@ def _forget(connection: sa.Connection, most: int, which: sa.ColumnElement[bool])
     connection.execute(sa.delete(canned_past).where(canned_past.c.n.in_(numbers)))
 
 
-def versions(connection: sa.Connection, reply: int) -> list[Version]:
-    """The former versions of a reply, newest first."""
-    query = _VERSION.where(canned_past.c.reply == reply).order_by(canned_past.c.n.desc())
-    return [Version(*row) for row in connection.execute(query)]
+def versions(connection: sa.Connection, reply: int, departments: Collection[str]) -> list[Version]:
+    """The former versions of a reply that these *departments* shared, newest first."""
+    here = canned_past.c.reply == reply, canned_past.c.department.in_(departments)
+    query = _VERSION.where(*here).order_by(canned_past.c.n.desc())
+    return [_version(row) for row in connection.execute(query)]
 
 
-def removed(connection: sa.Connection) -> list[Version]:
-    """The last version of each shared reply that is no more, newest first."""
-    last = sa.select(sa.func.max(canned_past.c.n)).group_by(canned_past.c.reply)
-    there = sa.exists().where(canned.c.n == canned_past.c.reply, canned.c.owner == "")
+def removed(connection: sa.Connection, departments: Collection[str]) -> list[Version]:
+    """The last version of each reply that these *departments* share no more, newest first."""
+    shared = canned_past.c.department.in_(departments)
+    last = sa.select(sa.func.max(canned_past.c.n)).where(shared).group_by(canned_past.c.reply)
+    there = sa.exists().where(
+        canned.c.n == canned_past.c.reply, canned.c.owner == "",
+        canned.c.department.in_(departments),
+    )  # fmt: skip
     query = _VERSION.where(canned_past.c.n.in_(last), ~there).order_by(canned_past.c.n.desc())
-    return [Version(*row) for row in connection.execute(query.limit(SHOWN))]
+    return [_version(row) for row in connection.execute(query.limit(SHOWN))]
 
 
-def version(connection: sa.Connection, number: int) -> Version | None:
-    """One version by its own number."""
-    row = connection.execute(_VERSION.where(canned_past.c.n == number)).one_or_none()
-    return None if row is None else Version(*row)
+def version(connection: sa.Connection, number: int, departments: Collection[str]) -> Version | None:
+    """One version by its own number, if these *departments* shared it."""
+    here = canned_past.c.n == number, canned_past.c.department.in_(departments)
+    row = connection.execute(_VERSION.where(*here)).one_or_none()
+    return None if row is None else _version(row)
 
 
-def move(connection: sa.Connection, reply: int, to: int) -> None:
-    """The reply of number *reply* is called *to* from now on."""
-    query = sa.update(canned_past).where(canned_past.c.reply == reply)
-    connection.execute(query.values(reply=to))
+def move(connection: sa.Connection, reply: int, to: int, departments: Collection[str]) -> None:
+    """The reply of number *reply* is called *to* from now on, as far as these *departments* see."""
+    here = canned_past.c.reply == reply, canned_past.c.department.in_(departments)
+    connection.execute(sa.update(canned_past).where(*here).values(reply=to))
+
+
+def forget_department(connection: sa.Connection, key: str, now: int) -> None:
+    """Take away what the waiters of a department share, in the transaction that removes it.
+
+    All waiters find it among the deleted replies from then on, and can restore it.
+    """
+    mine = canned.c.owner == "", canned.c.department == key
+    nobody = sa.literal("")
+    kept = {
+        "reply": canned.c.n, "shortcut": canned.c.shortcut, "text": canned.c.text,
+        "author": canned.c.author, "author_name": canned.c.author_name, "date": canned.c.changed,
+        "ended_by": nobody, "ended_by_name": nobody, "ended": sa.literal(now, sa.BigInteger),
+        "choices": canned.c.choices, "department": canned.c.department,
+    }  # fmt: skip
+    last = sa.select(*kept.values()).where(*mine).order_by(canned.c.n)
+    connection.execute(sa.insert(canned_past).from_select([*kept], last))
+    connection.execute(sa.delete(canned).where(*mine))
+    past = sa.update(canned_past).where(canned_past.c.department == key)
+    connection.execute(past.values(department=""))
+    _forget(connection, MOST, sa.true())
+
+
+def _version(row: Any) -> Version:
+    return Version(*row)._replace(choices=canned_choices.unpacked(row.choices))

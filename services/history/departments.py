@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from ..opening_hours import (
     written_dates,
     written_week,
 )
-from . import numbers, tables, words
+from . import canned_past, numbers, tables, words
 from .slices import reading, writing
 from .sql import SQLStore
 from .tags import canonical_tag
@@ -210,6 +211,8 @@ class DepartmentTables:
     def remove(self, key: str) -> None:
         """Remove a department, its memberships, its words, and the overflows to it.
 
+        What its waiters share is among the deleted canned replies of all waiters.
+
         Raises `DepartmentError`: it is unknown.
         """
         with writing(self._store) as connection:
@@ -219,6 +222,7 @@ class DepartmentTables:
             connection.execute(sa.delete(_department).where(_department.c.key == key))
             connection.execute(sa.delete(_membership).where(_membership.c.department == key))
             words.forget_department(connection, key)
+            canned_past.forget_department(connection, key, int(time.time() * 1000))
             overflows = sa.update(_department).where(_department.c.overflow_to == key)
             connection.execute(overflows.values(overflow_to=None, overflow_after=0))
 

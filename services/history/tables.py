@@ -217,9 +217,16 @@ canned = Table(
     Column("author", Text, nullable=False, server_default=""),
     Column("author_name", Text, nullable=False, server_default=""),
     Column("changed", BigInteger, nullable=False, server_default="0"),
+    #: the texts of its choices, in JSON
+    Column("choices", Text, nullable=False, server_default="[]"),
+    #: of a shared one: the department whose waiters share it; empty: all waiters
+    Column("department", Text, nullable=False, server_default=""),
+    #: how often, and when last (ms; 0: never)
+    Column("used", BigInteger, nullable=False, server_default="0"),
+    Column("used_at", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a number is never given again: its past goes by it
 )
-Index("canned_owner", canned.c.owner, canned.c.shortcut, unique=True)
+Index("canned_owner", canned.c.owner, canned.c.department, canned.c.shortcut, unique=True)
 
 #: what shared replies were before: `canned_past`
 canned_past = Table(
@@ -235,6 +242,8 @@ canned_past = Table(
     Column("ended_by", Text, nullable=False),
     Column("ended_by_name", Text, nullable=False),
     Column("ended", BigInteger, nullable=False),
+    Column("choices", Text, nullable=False, server_default="[]"),
+    Column("department", Text, nullable=False, server_default=""),
 )
 Index("canned_past_reply", canned_past.c.reply, canned_past.c.n)
 

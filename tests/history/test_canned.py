@@ -6,6 +6,7 @@ import pytest
 
 from services.history import canned, canned_past, care
 from services.history.canned import CannedError, CannedReplies, Taken, Unknown
+from services.history.departments import DepartmentTables
 from services.history.port import StoreError
 from services.history.sql import SQLStore
 
@@ -115,9 +116,126 @@ def test_a_store_that_is_down_is_said_to_be(opened):
         lambda: replies.add("ada", "a", "text"),
         lambda: replies.change("ada", 1, "a", "text"),
         lambda: replies.remove("ada", 1),
+        lambda: replies.use("ada", 1),
     ):
         with pytest.raises(StoreError):
             ask()
+
+
+# ---- choices ---------------------------------------------------------------
+
+
+def test_choices(replies):
+    made = replies.add("ada", "size", "Which?", choices=["  Small\n one ", "Groß 👍", "{page}"])
+    assert made.choices == ("Small one", "Groß 👍", "{page}")
+    assert replies.all("ada") == [made]
+    fewer = replies.change("ada", made.n, "size", "Which?", choices=["S", "L"])
+    assert fewer.choices == ("S", "L")
+    assert replies.change("ada", made.n, "size", "Which?").choices == ()
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [["one"], [str(n) for n in range(11)], ["a", " "], ["a", "b" * 81], ["a", "a "],
+     ["a", "b\x00"], ["a", "\ud800"]],
+)  # fmt: skip
+def test_unfit_choices_are_named(replies, choices):
+    with pytest.raises(CannedError, match=r"^choices: "):
+        replies.add("ada", "short", "text", choices=choices)
+    replies.add("ada", "short", "text", choices=["a", "b" * 80])
+
+
+# ---- by department ---------------------------------------------------------
+
+
+def of(store: SQLStore, *departments: str) -> CannedReplies:
+    """For a member of these."""
+    return CannedReplies(store, MAX_TEXT, departments=departments)
+
+
+def test_each_department_has_its_own(store):
+    sales, support = of(store, "sales"), of(store, "support", "sales")
+    sales.add("ada", "hello", "Sales, hello", shared=True, department="sales")
+    support.add("lin", "hello", "Support, hello", shared=True, department="support")
+    of(store).add("mia", "hello", "Hello", shared=True)
+    assert [one.text for one in sales.all("x")] == ["Sales, hello", "Hello"]
+    assert [one.text for one in support.all("x")] == ["Support, hello", "Sales, hello", "Hello"]
+    assert [one.text for one in of(store).all("x")] == ["Hello"]
+    with pytest.raises(Taken):
+        sales.add("ada", "hello", "Once more", shared=True, department="sales")
+
+
+def test_others_replies_of_a_department_do_not_exist(store):
+    sales, support = of(store, "sales"), of(store, "support")
+    made = sales.add("ada", "bye", "Bye", shared=True, department="sales")
+    for ask in (
+        lambda: support.change("lin", made.n, "bye", "Mine", shared=True, department="support"),
+        lambda: support.remove("lin", made.n),
+        lambda: support.use("lin", made.n),
+    ):
+        with pytest.raises(Unknown):
+            ask()
+    assert sales.all("ada") == [made]
+
+
+@pytest.mark.parametrize(("shared", "department"), [(True, "support"), (False, "sales")])
+def test_a_reply_is_for_ones_own_department_only(store, shared, department):
+    with pytest.raises(CannedError, match=r"^department: "):
+        of(store, "sales").add("ada", "bye", "Bye", shared=shared, department=department)
+
+
+def test_versions_are_those_of_the_department_that_shared_them(store):
+    both, sales = of(store, "sales", "support"), of(store, "sales")
+    made = both.add("ada", "bye", "Bye of sales", shared=True, department="sales")
+    both.change("ada", made.n, "bye", "Bye of support", shared=True, department="support")
+    assert past(sales, made.n) == [("Bye of sales", "ada", "ada")]
+    assert past(of(store, "support"), made.n) == []
+    (gone,) = sales.removed()
+    assert of(store, "support").removed() == both.removed() == []
+    with pytest.raises(Unknown):
+        of(store, "support").restore("lin", gone.n)
+    again = sales.restore("zoe", gone.n)
+    assert (again.text, again.department) == ("Bye of sales", "sales")
+    assert again.n != made.n, "the one of support stays as it is"
+    assert [one.text for one in both.all("x")] == ["Bye of support", "Bye of sales"]
+    assert sales.removed() == []
+
+
+def test_a_department_that_is_removed_leaves_its_replies_to_all(store):
+    tables = DepartmentTables(store)
+    tables.add("sales")
+    sales = of(store, "sales")
+    made = sales.add("ada", "bye", "Bye", shared=True, department="sales", choices=["a", "b"])
+    sales.change("ada", made.n, "bye", "Good-bye", shared=True, department="sales")
+    sales.add("ada", "own", "Mine")
+    tables.remove("sales")
+    everybody = of(store)
+    (gone,) = everybody.removed()
+    assert (gone.text, gone.author, gone.ended_by, gone.department) == ("Good-bye", "ada", "", "")
+    assert gone.ended > 0
+    again = everybody.restore("lin", gone.n)
+    assert (again.text, again.department) == ("Good-bye", "")
+    assert [one.choices for one in everybody.versions(again.n)] == [(), ("a", "b")]
+    assert shortcuts(everybody, "ada") == [("bye", ""), ("own", "ada")]
+
+
+# ---- uses ------------------------------------------------------------------
+
+
+def test_uses_are_counted_and_outlive_a_change(store):
+    replies = CannedReplies(store, MAX_TEXT, Clock())
+    made = replies.add("ada", "bye", "Bye", shared=True)
+    other = replies.add("ada", "own", "Mine")
+    for who in ("ada", "lin"):
+        replies.use(who, made.n)
+    with pytest.raises(Unknown):
+        replies.use("lin", other.n)
+    found, untouched = replies.all("ada")
+    assert (found.used, untouched) == (2, other)
+    assert found.used_at > found.changed
+    changed = replies.change("lin", made.n, "bye", "Good-bye", shared=True)
+    assert (changed.used, changed.used_at) == (2, found.used_at)
+    assert changed in replies.all("ada")
 
 
 # ---- what shared ones were before -------------------------------------------
@@ -249,6 +367,33 @@ def test_who_is_erased_is_named_nowhere(kept, store):
     assert "Lin" in str(named)
 
 
+def test_replies_of_the_version_before_are_of_all_departments(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0023")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO canned (owner, shortcut, text) VALUES ('', 'bye', 'Goodbye'), "
+            "('ada', 'own', 'Mine')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO canned_past (reply, shortcut, text, author, author_name, date, ended_by, "
+            "ended_by_name, ended) VALUES (1, 'bye', 'Bye', 'ada', 'Ada', 1, 'lin', 'Lin', 2)"
+        )
+    store.migrate()
+    store.check()
+    replies = CannedReplies(store, MAX_TEXT)
+    shared, own = replies.all("ada")
+    assert shared[7:] == own[7:] == ((), "", 0, 0)
+    (before,) = replies.versions(1)
+    assert before[-2:] == ((), "")
+    replies.use("lin", shared.n)
+    of(store, "sales").add("ada", "bye", "Of sales", shared=True, department="sales")
+    with pytest.raises(Taken):
+        replies.add("ada", "bye", "Again", shared=True)
+
+
 def test_replies_of_an_older_csapp_keep_their_words_and_get_a_past(opened, monkeypatch):
     store = opened()
     with monkeypatch.context() as patch:
@@ -263,7 +408,7 @@ def test_replies_of_an_older_csapp_keep_their_words_and_get_a_past(opened, monke
     store.check()
     replies = CannedReplies(store, MAX_TEXT, Clock())
     shared, own = replies.all("ada")
-    assert shared[1:] == ("", "bye", "Goodbye", "", "", 0)
+    assert shared[1:7] == ("", "bye", "Goodbye", "", "", 0)
     assert own[1:4] == ("ada", "own", "Mine")
     replies.change("lin", shared.n, "bye", "Bye", shared=True)
     assert past(replies, shared.n) == [("Goodbye", "", "lin")]
