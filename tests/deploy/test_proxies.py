@@ -15,7 +15,11 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
 from testkit.server import SECRET
 from tests.conftest import trusting
+from tests.files.pairs import Pair
+from tests.files.test_resumed import Upload
+from tests.probe import until
 from tests.raw import Raw, request
+from tests.three_ways import Clients
 
 from .. import forks
 from . import fronts
@@ -23,6 +27,8 @@ from .conftest import Behind
 from .published import of_gunicorn
 
 USER = "/v1/ws/user/connect"
+
+PIECE = 524_288  # bytes: as `csapp-client.js` sends files
 
 #: long enough to talk meanwhile, short enough to be waited for
 SHUTDOWN = "worker_shutdown_timeout 5s;"
@@ -53,9 +59,12 @@ def handshake(front: LiveServer, source: str, prefix: str = "", **headers: str) 
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
-def pair(request: pytest.FixtureRequest, behind: Behind) -> tuple[LiveServer, LiveServer]:
+def pair(
+    request: pytest.FixtureRequest, behind: Behind, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[LiveServer, LiveServer]:
     """A server that trusts its proxy, and the proxy; three connections from one address."""
-    return behind(request.param, CSAPP_CONNECTIONS_PER_IP="3")
+    database = f"sqlite:///{tmp_path_factory.mktemp('pair')}/csapp.db"
+    return behind(request.param, CSAPP_CONNECTIONS_PER_IP="3", CSAPP_DATABASE_URL=database)
 
 
 def test_a_chat_and_the_pages_pass(pair):
@@ -71,6 +80,24 @@ def test_a_chat_and_the_pages_pass(pair):
     assert script
     assert front.get(script[1])
     assert json.loads(front.post("/v1/visitor/token"))["token"]
+
+
+def test_a_file_goes_on_after_a_cut(pair):
+    _, front = pair
+    clients = Clients(front)
+    upload = Upload(Pair(clients, "cut"), content=b"".join(b"%d\n" % n for n in range(450_000)))
+    size = len(upload.content)
+    assert size > 3_000_000
+    for begin in (0, PIECE):
+        answer = upload.send(begin, begin + PIECE)
+        assert (answer.status, answer.json.get("offset")) == (202, begin + PIECE), answer
+    upload.cut(2 * PIECE, size // 2)
+    until(lambda: upload.offset > 2 * PIECE)  # what came counts
+    while (came := upload.offset) + PIECE < size:
+        assert upload.send(came, came + PIECE).status in (202, 409)
+    upload.assert_is(upload.send(came, size))
+    for client in clients.clients:
+        client.leave()
 
 
 def test_the_clients_address_is_believed_from_a_trusted_proxy(pair):

@@ -33,7 +33,7 @@ def ask(
     **headers: str,
 ) -> Answer:  # fmt: skip
     """One request; header names are given with `_` for `-`."""
-    there = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    there = _connection(server)
     try:
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -43,6 +43,13 @@ def ask(
         return Answer(response.status, response.headers, response.read())
     finally:
         there.close()
+
+
+def _connection(server: LiveServer) -> http.client.HTTPConnection:
+    where = "127.0.0.1", server.port
+    if server.tls is None:
+        return http.client.HTTPConnection(*where, timeout=PATIENCE)
+    return http.client.HTTPSConnection(*where, timeout=PATIENCE, context=server.tls)
 
 
 def form(content: bytes, name: str = "cat.png", **fields: Any) -> bytes:
