@@ -25,7 +25,7 @@ def fault(choices: tuple[str, ...]) -> str:
     if not FEWEST <= len(choices) <= MOST:
         return f"choices: {FEWEST} to {MOST} of them, or none"
     if any(not one or len(one) > MAX_CHOICE or _UNFIT.search(one) for one in choices):
-        return f"choices: each has 1 to {MAX_CHOICE} characters"
+        return f"choices: a choice has up to {MAX_CHOICE} characters, and not none"
     if len(set(choices)) < len(choices):
         return "choices: two of them are the same"
     return ""

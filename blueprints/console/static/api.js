@@ -48,8 +48,14 @@ export class Desktop {
     return ask(method, path, { ...options, token: this.#token() });
   }
 
+  /** `{replies, departments}` */
   replies() {
-    return this.#ask("GET", "v1/canned").then(({ replies }) => replies);
+    return this.#ask("GET", "v1/canned");
+  }
+
+  /** Count a use of the reply *id*. */
+  useReply(id) {
+    return this.#ask("POST", `v1/canned/${id}/used`);
   }
 
   /** Make a reply, or change the one with this `id`. */

@@ -10,9 +10,9 @@ export class Box {
     this.#changed = changed;
   }
 
-  /** Put *text* into the box of *conversation*; *apart*: on a line of its own. */
-  give(conversation, text, { apart = false } = {}) {
-    this.#given = { conversation, text, apart };
+  /** Put *text* into the box of *conversation*; *apart*: on a line of its own; *choices*: to be offered with it. */
+  give(conversation, text, { apart = false, choices } = {}) {
+    this.#given = { conversation, text, apart, choices };
     this.#changed();
   }
 

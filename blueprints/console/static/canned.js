@@ -1,8 +1,12 @@
-/** The canned replies that this waiter may use: its own, and those that all share. */
+/** The canned replies that this waiter may use: its own, those that all share, and those of its departments. */
+
+import { now as clock } from "./format.js";
 
 export class Canned {
   /** The replies; null before they are known. */
   replies = null;
+  /** The keys of the departments with whose waiters it may share some. */
+  departments = [];
   #api;
   #changed;
 
@@ -15,13 +19,20 @@ export class Canned {
   /** Fetch them; called again, fetch them again. Throws `ApiError`. */
   async load() {
     if (!this.#api) return;
-    this.replies = await this.#api.replies();
+    Object.assign(this, await this.#api.replies());
     this.#changed();
   }
 
   /** Store *reply*. Throws `ApiError`, as the methods below do. */
   save(reply) {
     return this.#then(this.#api.saveReply(reply));
+  }
+
+  /** Count a use; a count that does not arrive is missed by nobody. */
+  use(id) {
+    const now = new Date(clock()).toISOString();
+    this.replies = this.replies.map((one) => (one.id === id ? { ...one, used: one.used + 1, last_used: now } : one));
+    this.#api.useReply(id).catch(() => {});
   }
 
   remove(id) {

@@ -9,6 +9,7 @@ import { Desktop } from "./api.js";
 import { Archive } from "./archive.js";
 import { Box } from "./box.js";
 import { Canned } from "./canned.js";
+import { asOffer, Choices } from "./choices.js";
 import { Clock } from "./clock.js";
 import { Duty } from "./duty.js";
 import { Endings } from "./endings.js";
@@ -19,7 +20,7 @@ import { Marks } from "./marks.js";
 import { problem } from "./problems.js";
 import { Queue } from "./queue.js";
 import { hasKeys } from "./shortcuts.js";
-import { common, raw, shared, tab } from "./storage.js";
+import { common, only, raw, shared, tab } from "./storage.js";
 import { locale, t } from "./words.js";
 
 const REMEMBERED = 300; // conversations that are stored as seen
@@ -77,6 +78,7 @@ export class Desk {
       key: common(session.who),
       locale: locale(),
     });
+    this.choices = new Choices(only(`${session.who}:choices`));
     this.clock = new Clock(this.client);
     this.duty = new Duty(this.client, { usual: capacity, changed });
     this.canned = new Canned(hasHistory ? this.api : null, changed);
@@ -92,6 +94,7 @@ export class Desk {
   leave() {
     this.#stop();
     this.client.forget();
+    this.choices.clear();
     for (const key of ["mine", "fresh", "selected"]) tab.remove(key);
   }
 
@@ -194,15 +197,17 @@ export class Desk {
   edit(id) {
     if (!this.writable) return;
     const message = this.client.discard(id);
-    if (message) this.give(message.text, { apart: true });
+    if (message) this.give(message.text, { apart: true, choices: message.choices?.map(({ text }) => text) });
   }
 
-  send(text, conversation) {
+  /** Send *text*, with *choices* for the visitor. */
+  send(text, conversation, choices = []) {
     this.undo(conversation);
     this.marks.remove(conversation);
     this.box.say("");
-    this.client.send(text, conversation);
+    this.client.send(text, conversation, asOffer(choices));
     this.client.setDraft("", conversation);
+    this.choices.put(conversation, []);
   }
 
   // ---- ending --------------------------------------------------------------
@@ -230,6 +235,7 @@ export class Desk {
     this.#mine.delete(conversation);
     this.#storeMine();
     this.client.setDraft("", conversation);
+    this.choices.put(conversation, []);
     if (this.selected === conversation) this.select(all[at + 1] ?? all[at - 1] ?? null);
   }
 

@@ -20,5 +20,8 @@ export function onShared(key, changed) {
   });
 }
 
+/** For all tabs of this console, what belongs to *whom* alone. */
+export const only = (whom) => new Stored(raw, `${common(whom)}:`);
+
 /** The whole key of a value that all tabs of this console share. */
 export const common = (what) => shared.name(what);

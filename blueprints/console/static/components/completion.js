@@ -9,11 +9,12 @@ const MOST = 50; // in the list; more letters narrow it down
 const NONE = [{ id: "none", isNone: true, text: "" }];
 
 /**
- * Those of *replies* (null: not known) that fit *query*: by shortcut first, then by text;
+ * Those of *replies* (null: not known) that fit *query*: by shortcut first, then by text; without a query by use;
  * `{isNone}` if there are no replies at all.
  */
 export function listed(replies, query) {
   if (!replies?.length) return replies && query === "" ? NONE : [];
+  if (query === "") return [...replies].sort(byUse).slice(0, MOST);
   const wanted = query.toLowerCase();
   const begins = replies.filter(({ shortcut }) => shortcut.startsWith(wanted));
   const holds = replies.filter(
@@ -21,6 +22,9 @@ export function listed(replies, query) {
   );
   return [...begins, ...holds].slice(0, MOST);
 }
+
+/** What is used most comes first; of those that are used as often, what was used last. */
+const byUse = (a, b) => b.used - a.used || Date.parse(b.last_used ?? 0) - Date.parse(a.last_used ?? 0);
 
 /** The list *found*, with the one at *picked* marked; `insert(reply)` is called on a click. */
 export class Completion extends Component {
@@ -45,7 +49,7 @@ export class Completion extends Component {
               }}>
             ${reply.isNone
               ? html`<b>${t("replies_none")}</b> <span>${t("replies_make")}</span>`
-              : html`<b>/${reply.shortcut}</b> <span>${reply.text}</span>`}
+              : html`<b>/${reply.shortcut}</b> <span>${reply.text}</span>${reply.choices.map((one) => html` <span class="tag">${one}</span>`)}`}
           </li>`)}
       </ul>
     `;

@@ -3,9 +3,12 @@
 import { composes, sends } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
 import { Component, createRef, html } from "../lib.js";
+import { FEWEST } from "../choices.js";
+import { filled } from "../placeholders.js";
 import { t } from "../words.js";
 import { Completion, listed } from "./completion.js";
 import { Icon } from "./icons.js";
+import { Offering } from "./offering.js";
 
 // The word at the cursor, if it begins with a slash; an input method may write a wide slash.
 const SLASH = /(?:^|\s)[/／]([^\s/／]*)$/;
@@ -19,7 +22,8 @@ const MOVES = /^(Arrow|Home|End|Page)/;
  */
 export class Composer extends Component {
   #box = createRef();
-  state = { text: this.props.desk.client.draft(this.props.chat.conversation), query: null, picked: 0 };
+  state = { text: this.props.desk.client.draft(this.props.chat.conversation), query: null, picked: 0,
+    choices: this.props.desk.choices.of(this.props.chat.conversation) };
 
   componentDidMount() {
     const box = this.#box.current;
@@ -57,8 +61,9 @@ export class Composer extends Component {
   }
 
   #found() {
+    const { desk, chat } = this.props;
     const { query } = this.state;
-    return query === null ? [] : listed(this.props.desk.canned.replies, query);
+    return query === null ? [] : listed(filled(desk.canned.replies, chat.peer, desk.client.me), query);
   }
 
   #put(text) {
@@ -68,8 +73,23 @@ export class Composer extends Component {
     this.setState({ text });
   }
 
+  /** Offer *choices* with the message, instead of others. */
+  #offer = (choices) => {
+    const { desk, chat } = this.props;
+    desk.choices.put(chat.conversation, choices);
+    this.setState({ choices });
+    this.#box.current.focus();
+  };
+
+  /** Whether the choices are too few to choose. */
+  get #isFew() {
+    const { length } = this.state.choices;
+    return length > 0 && length < FEWEST;
+  }
+
   /** Insert a text of another part; *apart*: on a line of its own. */
-  #add({ text, apart }) {
+  #add({ text, apart, choices }) {
+    if (choices) this.#offer(choices);
     const box = this.#box.current;
     const { value, selectionStart: start, selectionEnd: end } = box;
     const isBegun = apart && start > 0 && value[start - 1] !== "\n";
@@ -92,7 +112,7 @@ export class Composer extends Component {
     if (query !== this.state.query) this.setState({ query, picked: 0 });
   };
 
-  #insert({ text, isNone }) {
+  #insert({ id, text, choices, isNone }) {
     const box = this.#box.current;
     const end = box.selectionStart;
     const start = end - this.state.query.length - 1;
@@ -102,15 +122,19 @@ export class Composer extends Component {
       box.setSelectionRange(start + text.length, start + text.length);
       if (isNone) this.props.make();
     });
+    if (isNone) return;
+    this.props.desk.canned.use(id);
+    if (choices.length) this.#offer(choices);
   }
 
   #send = (event) => {
     event?.preventDefault();
+    const { choices } = this.state;
     const text = this.state.text.trim();
     this.#box.current.focus();
-    if (!text || this.#excess) return;
-    this.props.desk.send(text, this.props.chat.conversation);
-    this.setState({ text: "", query: null });
+    if (!text || this.#excess || this.#isFew) return;
+    this.props.desk.send(text, this.props.chat.conversation, choices);
+    this.setState({ text: "", query: null, choices: [] });
   };
 
   #key = (event) => {
@@ -135,13 +159,14 @@ export class Composer extends Component {
     return true;
   }
 
-  /** The sentence above the box: the text is too long, or one of `Box`. */
+  /** The sentence above the box: the text is too long, the choices are too few, or one of `Box`. */
   #said() {
     const n = this.#excess;
+    if (!n && this.#isFew) return t("choices_few");
     return n ? t("too_long_by", { n }) : this.props.desk.box.said;
   }
 
-  render({ desk, name }, { text, query, picked }) {
+  render({ desk, name }, { text, query, picked, choices }) {
     const found = this.#found();
     const open = query !== null && found.length > 0;
     const said = this.#said();
@@ -158,8 +183,9 @@ export class Composer extends Component {
           placeholder=${t(desk.hasHistory ? "write_or_slash" : "write")}
           onInput=${this.#typed} onKeyDown=${this.#key} onClick=${this.#lookForSlash}
           onKeyUp=${({ key }) => MOVES.test(key) && this.#lookForSlash()} onBlur=${() => this.setState({ query: null })}></textarea>
-        <button type="submit" class="primary send" aria-label=${t("send")} disabled=${!text.trim() || this.#excess > 0}>
+        <button type="submit" class="primary send" aria-label=${t("send")} disabled=${!text.trim() || this.#excess > 0 || this.#isFew}>
           <${Icon} name="send" /></button>
+        ${choices.length > 0 && html`<${Offering} texts=${choices} put=${this.#offer} />`}
       </form>
     `;
   }

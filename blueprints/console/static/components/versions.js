@@ -44,8 +44,8 @@ export class Versions extends Component {
         ${versions?.map((one) => html`
           <li key=${one.version}>
             <p><b>/${one.shortcut}</b></p>
-            <p class="text" dir="auto">${one.text}</p>
-            <p class="by">${written(one.author, one.date)} ${t(reply ? "changed_by" : "deleted_by", { name: one.ended_by, when: when(one.ended) })}</p>
+            <${Words} of=${one} />
+            <p class="by">${written(one.author, one.date)} ${ended(one, reply)}</p>
             <p class="actions">
               <button type="button" class="link" aria-label=${restores(one)}
                       onClick=${() => this.#restore(one.version)}>${t("restore")}</button>
@@ -55,6 +55,18 @@ export class Versions extends Component {
       <footer><button type="button" ref=${this.#back} onClick=${back}>${t("back")}</button></footer>
     `;
   }
+}
+
+/** What a reply or a version says, and which choices it offers. */
+export const Words = ({ of: { text, choices } }) => html`
+  <p class="text" dir="auto">${text}</p>
+  ${choices.length > 0 && html`<p class="text choices"><span class="unseen">${t("choices")}: </span>
+    ${choices.map((one) => html`<span class="tag" dir="auto">${one}</span> `)}</p>`}`;
+
+/** Who has changed it, or (*reply* is null) deleted it; with its department nobody did. */
+function ended({ ended_by: name, ended: date }, reply) {
+  if (!name) return t("deleted_at", { when: when(date) });
+  return t(reply ? "changed_by" : "deleted_by", { name, when: when(date) });
 }
 
 /** Who wrote it, if that is known. */
