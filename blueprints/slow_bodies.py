@@ -17,7 +17,7 @@ from services.bounds import BODY_TIME, UPLOAD_PAUSE, UPLOAD_SLOWEST, UPLOAD_TIME
 from services.timers import Timer
 from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .request_limits import OPEN, OpenRequest
+from .request_limits import OPEN, OpenRequest, limit_body
 
 #: s between two looks whether something comes
 LOOK = 2.0
@@ -35,7 +35,7 @@ class SlowBody:
     """
 
     def __init__(self, incoming: Request, most: int) -> None:
-        incoming.max_content_length = most
+        limit_body(incoming, most)
         self._incoming = incoming
         self._most = most
         self._request: OpenRequest | None = incoming.environ.get(OPEN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from packaging.version import Version
 
 from testkit.server import ROOT
 
+from . import buckets
 from .test_wheel import HOST, built
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -131,7 +133,7 @@ def test_it_runs_with(end, tmp_path):
             "-q",
             "--no-compile",
             *options,
-            f"{wheel}[postgresql,redis,test]",
+            f"{wheel}[postgresql,redis,s3,test]",
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -142,14 +144,16 @@ def test_it_runs_with(end, tmp_path):
         pytest.skip(f"pip finds no index: {done.stderr.splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
     host = shutil.copytree(HOST, tmp_path / "host", ignore=shutil.ignore_patterns("__pycache__"))
-    done = subprocess.run(
-        [python, "-m", "pytest", "-q", "ends_checks.py"],
-        cwd=host,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    with buckets.serving() as endpoint:
+        done = subprocess.run(
+            [python, "-m", "pytest", "-q", "ends_checks.py"],
+            cwd=host,
+            env={**os.environ, "BUCKET": buckets.made(endpoint, "files")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout
 
 

@@ -6,9 +6,6 @@ The bucket is in a server of that kind, which runs as a process of its own.
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +19,8 @@ from services.files.uploads import Files
 from services.history.files import FileTables
 from services.history.sql import SQLStore
 from services.settings import Settings
-from testkit.ports import free_port
+
+from .. import buckets
 
 # pytest finds fixtures where they are named
 from ..history.conftest import opened, store, url  # noqa: F401
@@ -69,28 +67,15 @@ def files(store: SQLStore, folder: FolderStore, clock: Clock) -> Files:  # noqa:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """Where the server is reached."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    for line in process.stderr:
-        if b"Running on" in line:
-            break
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-        process.stderr.close()
+    """Where a store that speaks S3 is reached."""
+    with buckets.serving() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
 def address(endpoint: str) -> str:
     """The URL of a new bucket."""
-    bucket = f"files-{next(_numbers)}"
-    request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
-    urllib.request.urlopen(request).close()
-    return f"s3://key:s%2Fcret@{bucket}/chat/live?endpoint={endpoint}&region=us-east-1"
+    return buckets.made(endpoint, f"files-{next(_numbers)}")
 
 
 @pytest.fixture
