@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { marked, plain } from "../../blueprints/console/static/found.js";
 
-const shown = (text, query) => marked(text, query).map(({ text: part, isHit }) => (isHit ? `[${part}]` : part)).join("");
+const shown = (text, query) =>
+  marked(text, query.split(/\s+/)).map(({ text: part, isHit }) => (isHit ? `[${part}]` : part)).join("");
 
 for (const [text, query, expected] of [
   ["Blue plates, a template", "plate", "Blue [plate]s, a template"],
