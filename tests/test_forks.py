@@ -20,7 +20,8 @@ from .conftest import LONGEST, STARTED_ALONE
 
 def said(monkeypatch, popen, serve, **options: Any) -> dict:
     monkeypatch.setattr(LiveServer, "popen", staticmethod(popen))
-    with serve("tests.begun:app", {"CSAPP_GRACE": "7"}, health="/", **options) as server:
+    env = {"CSAPP_GRACE": "7", "CSAPP_FILES_URL": "off"}  # or each has a folder of its own
+    with serve("tests.begun:app", env, health="/", **options) as server:
         return json.loads(server.get("/"))
 
 
