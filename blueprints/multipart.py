@@ -14,12 +14,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import (
     Data,
-    Epilogue,
     Event,
     Field,
     File,
     MultipartDecoder,
     NeedData,
+    State,
 )
 
 from services.errors import CSAppError
@@ -74,10 +74,10 @@ class FileForm:
                 return
             if isinstance(event, Field):
                 self._read_field(event)
-            elif isinstance(event, Epilogue):
-                raise FormError("file: is required")
 
     def _read_field(self, field: Field) -> None:
+        if field.name == "file":
+            raise FormError("file: a file name is required")
         if not field.name or field.name in self.fields or len(self.fields) == MAX_FIELDS:
             raise FormError(f"the part {field.name!r:.50}: no name, a second one, or one too many")
         data = b"".join(self._data(MAX_VALUE, field.name))
@@ -120,6 +120,8 @@ class FileForm:
             except _RUBBISH:
                 raise FormError("the body: it is no proper multipart/form-data") from None
             if not data:
+                if decoder.state is State.EPILOGUE:
+                    raise FormError("file: is required")
                 raise Cut("the body has ended too early")
 
 

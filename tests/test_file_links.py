@@ -51,6 +51,7 @@ def test_what_was_changed_opens_nothing():
         ("f-2", key), ("f-1", ""), ("f-1", "."), ("f-1", f"{ends + ROUND}.{signature}"),
         ("f-1", key[:-1]), ("f-1", f"{key}x"), ("f-1", "é"), ("f-1", "\ud800"), ("", key),
         ("f-1.1", key), ("f-1", f"{ends}.{ends}.{signature}"),
+        (f"f-1.{ends}", signature), (f"f-1.{key}", ""),
     ]:  # fmt: skip
         assert links.opens(file, bad) == 0, (file, bad)
 

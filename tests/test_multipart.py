@@ -63,6 +63,15 @@ def test_an_empty_file_is_a_file():
     assert (read_all(form), form.is_whole) == (b"", True)
 
 
+def test_a_form_without_a_file_is_told_so():
+    end = f"--{BOUNDARY}--\r\n".encode()
+    for data in (end, part("size", b"5") + end):
+        with pytest.raises(FormError, match=r"^file: is required$"):
+            FileForm(reading(data), TYPE).begin()
+    with pytest.raises(FormError, match=r"^file: a file name is required$"):
+        FileForm(reading(part("file", b"Hello") + end), TYPE).begin()
+
+
 def test_what_is_cut_off_is_the_beginning_of_what_was_sent():
     whole = body(LOOKALIKES, conversation="5c")
     end = len(whole) - len(f"--{BOUNDARY}--\r\n")

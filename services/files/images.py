@@ -4,11 +4,12 @@ Rules of this file:
 
 1. What is kept is what was drawn: a picture is decoded and written again. So nothing else that
    was in the file is kept: no place, no camera, no comment, no text, no archive behind its end.
-2. How many pixels there are is looked at before any of them is decoded.
+2. How many pixels there are, and how often they are drawn, is looked at before any of them is
+   decoded.
 3. Whatever Pillow raises is the fault of the image.
 
-A picture of 40 million pixels takes 160 MB and some seconds of a core while it is made anew, so
-`Files.finish_in_turn` makes a few at once.
+A picture of 40 million pixels takes some hundreds of MB and some seconds of a core while it is
+made anew, so `Files.finish_in_turn` makes a few at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from PIL import (
     GifImagePlugin,
     Image,
+    ImageChops,
     ImageCms,
     ImageOps,
     JpegImagePlugin,
@@ -31,11 +33,17 @@ from PIL import (
     features,
 )
 
+from . import bombs
 from .errors import Rejected
 
 MAX_PIXELS = 40_000_000  # of one picture: more than phones take by themselves
 MAX_MOVING_PIXELS = 120_000_000  # of all frames of an animation
 MAX_FRAMES = 2000
+
+#: how much larger an image made anew may be than what was sent; and bytes that it may have anyway.
+#: Its sender's bound (`bounds.FILES_OF_ONE`) counts what was sent
+MAX_GROWTH = 4
+SMALL = 262_144
 
 THUMB = 480  # pixels of the longer side
 THUMB_TYPE = "image/webp"
@@ -70,7 +78,8 @@ class Frame(NamedTuple):
 
     #: ms
     duration: int
-    has_alpha: bool
+    #: something that the frame before it shows is transparent in it
+    vanishes: bool
 
 
 def missing_decoders() -> list[str]:
@@ -95,10 +104,13 @@ def clean(content: BinaryIO, mime: str) -> Picture:
 
 
 def _made(content: BinaryIO, kind: str, spool: BinaryIO) -> Picture:
+    pixels = _pixels(content, kind)
+    sent = content.seek(0, os.SEEK_END)
+    content.seek(0)
     with Image.open(content, formats=(kind,)) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise Rejected("image", f"an image has at most {MAX_PIXELS // 1_000_000} megapixels")
-        frames = _frames(image) if kind in ("GIF", "WEBP") else []
+        pixels = max(pixels, image.width * image.height)
+        _check_pixels(pixels)
+        frames = _frames(image, pixels) if kind in ("GIF", "WEBP") else []
         if len(frames) > 1:
             image.seek(0)
             _write_animation(image, kind, frames, spool)
@@ -110,13 +122,35 @@ def _made(content: BinaryIO, kind: str, spool: BinaryIO) -> Picture:
         thumb = _thumb(shown)
         spool.flush()
         size = spool.seek(0, os.SEEK_END)
+        if size > max(SMALL, sent * MAX_GROWTH):
+            raise Rejected("image", "the image would have too many bytes once it is made anew")
         return Picture(spool, size, shown.width, shown.height, thumb)
 
 
-def _frames(image: Image.Image) -> list[Frame]:
-    """What there is to know of each frame; all of them are decoded. Raises `Rejected`."""
+def _pixels(content: BinaryIO, kind: str) -> int:
+    """How many pixels an image has at least, by what its parts say. Raises `Rejected`."""
+    if kind == "JPEG":
+        bombs.check_jpeg(content)
+    if kind != "GIF":
+        return 0
+    width, height = bombs.canvas_of(content)
+    _check_pixels(width * height)
+    return width * height
+
+
+def _check_pixels(count: int) -> None:
+    if count > MAX_PIXELS:
+        raise Rejected("image", f"an image has at most {MAX_PIXELS // 1_000_000} megapixels")
+
+
+def _frames(image: Image.Image, pixels: int) -> list[Frame]:
+    """What there is to know of each frame; all of them are decoded. Raises `Rejected`.
+
+    *pixels*: of the largest one.
+    """
     found: list[Frame] = []
-    most = min(MAX_FRAMES, MAX_MOVING_PIXELS // max(1, image.width * image.height))
+    most = min(MAX_FRAMES, MAX_MOVING_PIXELS // max(1, pixels))
+    alpha: Image.Image | None = None
     while True:
         try:
             image.seek(len(found))
@@ -125,7 +159,16 @@ def _frames(image: Image.Image) -> list[Frame]:
         if len(found) >= max(1, most):
             raise Rejected("image", "the animation has too many frames")
         image.load()
-        found.append(Frame(int(image.info.get("duration", 0)), _has_alpha(image)))
+        alpha, before = _alpha(image), alpha
+        vanishes = before is not None and ImageChops.subtract(before, alpha).getbbox() is not None
+        found.append(Frame(int(image.info.get("duration", 0)), vanishes))
+
+
+def _alpha(image: Image.Image) -> Image.Image:
+    """How opaque each pixel is."""
+    if not _has_alpha(image):
+        return Image.new("L", image.size, 255)
+    return image.convert("RGBA").getchannel("A")
 
 
 # ---- one picture -------------------------------------------------------------
@@ -207,7 +250,7 @@ def _write_animation(image: Image.Image, kind: str, frames: list[Frame], spool: 
         options["loop"] = loop
     if kind == "GIF":
         options |= {"comment": b"", "optimize": False}
-        if any(one.has_alpha for one in frames):  # pixels may vanish
+        if any(one.vanishes for one in frames):  # each is drawn anew, which takes many bytes
             options["disposal"] = 2
     else:
         options |= {"quality": 80, "method": 1, "icc_profile": b"", "exif": b"", "xmp": b""}

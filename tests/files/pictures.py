@@ -78,10 +78,23 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)
 
 
-def png_of(*chunks: bytes, width: int = 8, height: int = 8, data: bytes | None = None) -> bytes:
-    """A grey PNG that says it is so big, with *chunks* in front of its *data*."""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+def png_of(
+    *chunks: bytes, width: int = 8, height: int = 8, data: bytes | None = None, colour: int = 0
+) -> bytes:
+    """A PNG, grey by default, that says it is so big, with *chunks* in front of its *data*."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
     if data is None:
         data = zlib.compress(b"\0" * ((width + 1) * height))
     ends = chunk(b"IDAT", data) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + ends
+
+
+def gif_of(size: tuple[int, int], frames: list[tuple[int, int, int, int]]) -> bytes:
+    """A GIF that says it has *size*; each of its frames is black: left, top, width, height."""
+    head = b"GIF89a" + struct.pack("<HHBBB", *size, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    control = b"\x21\xf9\x04\x08\x0a\0\0\0"  # what it shows is taken away behind it
+    drawn = [
+        control + b"," + struct.pack("<HHHHB", *frame, 0) + b"\x02\x02\x44\x01\0"
+        for frame in frames
+    ]
+    return head + b"".join(drawn) + b";"

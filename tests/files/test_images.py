@@ -168,6 +168,28 @@ def test_an_animation_whose_pixels_vanish_again_stays_the_same():
         assert new.convert("RGBA").getchannel("A").tobytes() == frame.getchannel("A").tobytes()
 
 
+def test_a_transparent_animation_whose_pixels_stay_does_not_grow():
+    noise = Image.effect_noise((120, 120), 90).convert("P")
+    frames = []
+    for number in range(30):
+        frame = noise.copy()
+        frame.putpixel((number, number), 7)
+        frame.putpixel((0, 119), 3)
+        frames.append(frame)
+    before = io.BytesIO()
+    frames[0].save(
+        before, "GIF", save_all=True, append_images=frames[1:], duration=100, transparency=3,
+        disposal=1,
+    )  # fmt: skip
+    after, _ = cleaned(before.getvalue())
+    assert len(after) < 2 * len(before.getvalue())
+    old, new = Image.open(before), Image.open(io.BytesIO(after))
+    for number in range(30):
+        for image in (old, new):
+            image.seek(number)
+        assert new.convert("RGBA").tobytes() == old.convert("RGBA").tobytes()
+
+
 # ---- attacks -----------------------------------------------------------------
 
 
@@ -187,6 +209,51 @@ def test_a_picture_that_says_it_is_huge_is_never_decoded(monkeypatch):
     big = bytearray(pictures.gif())
     big[6:10] = b"\xff\xff\xff\xff"
     assert_rejected(bytes(big))
+
+
+@pytest.mark.parametrize("frame", [0, 1, 5])
+def test_a_frame_that_is_larger_than_its_image_is_never_decoded(monkeypatch, frame: int):
+    small = pictures.gif_of((1, 1), [(0, 0, 1, 1)] * 6)
+    cleaned(small)
+    frames = [(0, 0, 1, 1)] * 6
+    for large in ((0, 0, 9000, 9000), (65_000, 65_000, 1, 1)):
+        frames[frame] = large
+        bomb = pictures.gif_of((1, 1), frames)
+        with monkeypatch.context() as patch:
+            patch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("decoded"))
+            patch.setattr("PIL.Image.core.fill", lambda *_: pytest.fail("made"))
+            assert_rejected(bomb)
+
+
+def test_frames_that_grow_are_counted_as_the_largest(monkeypatch):
+    monkeypatch.setattr(images, "MAX_MOVING_PIXELS", 300)
+    cleaned(pictures.gif_of((1, 1), [(0, 0, 1, 1), (9, 9, 1, 1), (0, 0, 1, 1)]))
+    assert_rejected(pictures.gif_of((1, 1), [(0, 0, 1, 1), (10, 10, 1, 1), (0, 0, 1, 1)]))
+
+
+def test_a_picture_that_is_drawn_again_and_again_is_refused():
+    before = pictures.jpeg(progressive=True)
+    cleaned(before)
+    last = before[before.rindex(b"\xff\xda") : before.rindex(b"\xff\xd9")]
+    assert_rejected(before.replace(last, last * 200))
+    assert_rejected(before.replace(last, last * 50 + bytes(300_000) + last * 60))
+
+
+def test_metadata_in_thousands_of_blocks_is_refused():
+    before = pictures.jpeg()
+    assert_rejected(before[:2] + b"\xff\xe1\x00\x09Exif\0\0x" * 200 + before[2:])
+
+
+def test_a_small_file_does_not_become_a_large_one():
+    """Rows are longer than what deflate looks back over: only a filter finds them the same."""
+    row = Image.effect_noise((40_000, 1), 90).tobytes()
+    pixels = b"\0" + row + (b"\2" + bytes(len(row))) * 99
+    data = zlib.compress(pixels, 9)
+    bomb = pictures.png_of(
+        pictures.chunk(b"PLTE", bytes(768)), width=len(row), height=100, data=data, colour=3
+    )
+    assert len(bomb) < 100_000
+    assert_rejected(bomb)
 
 
 def test_a_bomb_of_compressed_nothing_is_refused():
