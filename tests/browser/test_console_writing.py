@@ -47,7 +47,7 @@ GIVEN = """
     }
 """
 
-NO_FILES = "Pictures and files cannot be sent here yet."
+NO_FILES = "Pictures and files cannot be sent here."
 
 
 def given(page: Page, where: str, how: str, **make: object) -> bool:
@@ -151,9 +151,9 @@ def test_what_failed_is_edited_and_sent_again(run: Run, env: dict[str, str], vis
 
 @pytest.mark.parametrize("how", ["paste", "drop"])
 @pytest.mark.parametrize("where", ["#composer", ".log", ".row", "body"])
-def test_a_picture_is_never_taken_in_silence(
-    server: LiveServer, visit: Visit, how: str, where: str
-) -> None:
+def test_a_picture_is_never_taken_in_silence(run: Run, visit: Visit, how: str, where: str) -> None:
+    """Where the site takes no files."""
+    server = run(env={"CSAPP_FILES_URL": "off"})
     ada = get_ready(arrived(visit(link(server))))
     with Guest(server, "ann", "Ann") as ann:
         ann.is_served()

@@ -8,12 +8,13 @@ import re
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
-from playwright.sync_api import Locator, Page, Response, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
 from testkit import LiveServer
 from testkit.proxy import TO_SERVER, FaultProxy
 
+from .attached import CUT, PIECE, Answers, drawn, photo
 from .conftest import PHONE, Axe, Run, Screenshot, View, Visit
 from .engines import ENGINES
 from .site import house
@@ -21,32 +22,6 @@ from .visitor import ask, log, write
 from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
-
-PIECE = 524_288  # bytes, as `upload.js` has it
-ORIENTATION, GPS = 0x0112, 0x8825  # tags of EXIF
-#: what browsers say of a line that is cut
-CUT = ("ERR_", "WebSocket connection to", "Failed to load resource")
-
-
-def photo(width: int = 2400, height: int = 1600) -> bytes:
-    """What a camera makes that is held upright: a photo on its side, and EXIF with the place."""
-    picture = Image.effect_noise((width, height), 64).convert("RGB")
-    ImageDraw.Draw(picture).rectangle((0, 0, width // 8, height // 8), fill="red")
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6  # to be turned to the right
-    exif[GPS] = {1: "N", 2: (48.0, 8.0, 0.0), 3: "E", 4: (11.0, 34.0, 0.0)}
-    made = io.BytesIO()
-    picture.save(made, "JPEG", quality=90, exif=exif)
-    return made.getvalue()
-
-
-def drawn(colour: str, width: int = 640, height: int = 480) -> bytes:
-    """A picture that is quickly made: a frame in *colour*."""
-    picture = Image.new("RGB", (width, height), "#cfd8e3")
-    ImageDraw.Draw(picture).rectangle((80, 80, width - 80, height - 80), fill=colour)
-    made = io.BytesIO()
-    picture.save(made, "PNG")
-    return made.getvalue()
 
 
 def choose(page: Page, *files: tuple[str, str, bytes]) -> None:
@@ -122,18 +97,6 @@ def test_both_sides_send_pictures_and_files(desk: LiveServer, visit: Visit) -> N
 
 
 # ---- through a tunnel -------------------------------------------------------
-
-
-class Answers:
-    """What the server has answered to pieces of uploads."""
-
-    def __init__(self, page: Page) -> None:
-        self.offsets: list[int] = []
-        page.on("response", self._heard)
-
-    def _heard(self, response: Response) -> None:
-        if response.url.endswith("/v1/files") and response.status == 202:
-            self.offsets.append(response.json()["offset"])
 
 
 def test_a_photo_goes_through_a_tunnel(desk: LiveServer, visit: Visit, axe: Axe) -> None:

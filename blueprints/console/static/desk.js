@@ -13,6 +13,7 @@ import { asOffer, Choices } from "./choices.js";
 import { Clock } from "./clock.js";
 import { Duty } from "./duty.js";
 import { Endings } from "./endings.js";
+import { Files } from "./files.js";
 import { visitorName } from "./format.js";
 import { Inbox } from "./inbox.js";
 import { Labels } from "./labels.js";
@@ -43,6 +44,8 @@ export class Desk {
   problem = "";
   /** The box of the conversation in the middle. */
   box = new Box(() => this.#changed());
+  /** What this waiter does with files. */
+  files = new Files(this);
   /** Where the unread messages begin. */
   marks = new Marks();
   /** Conversations that nobody has looked at yet. */
@@ -200,11 +203,16 @@ export class Desk {
     if (message) this.give(message.text, { apart: true, choices: message.choices?.map(({ text }) => text) });
   }
 
-  /** Send *text*, with *choices* for the visitor. */
-  send(text, conversation, choices = []) {
+  /** Something is about to be sent to *conversation*. */
+  begin(conversation) {
     this.undo(conversation);
     this.marks.remove(conversation);
     this.box.say("");
+  }
+
+  /** Send *text*, with *choices* for the visitor. */
+  send(text, conversation, choices = []) {
+    this.begin(conversation);
     this.client.send(text, conversation, asOffer(choices));
     this.client.setDraft("", conversation);
     this.choices.put(conversation, []);

@@ -3,6 +3,7 @@
  * those that waiters meet have texts here, all others are shown by their code.
  */
 
+import { fileSize } from "../kit/file-size.js";
 import { language, t } from "./words.js";
 
 /** The server's sentence → the key of the text. tests/test_catalogues.py finds each of them in the server's code. */
@@ -49,6 +50,13 @@ export function problem({ code = "", message = "" }) {
   if (known) return t(SAID[known]);
   if (language() === "en" && message) return sentence(message);
   return t(`problem_${code}`) || t("problem");
+}
+
+/** Why a file was not sent, by its *error*; *limits* are what the server takes. What a site refuses, it says itself. */
+export function whyNotSent(error, limits, locale) {
+  if (error?.code === "too_large") return t("file_too_large", { size: fileSize(limits?.max ?? 0, locale) });
+  if (error?.code === "refused" && error.message) return error.message;
+  return error ? t(`problem_${error.code}`) || problem(error) : "";
 }
 
 /** "payload.text: the text is empty" → "The text is empty." */

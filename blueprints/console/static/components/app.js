@@ -1,5 +1,6 @@
 /** The whole console: the door, or the desk. */
 
+import { watchFiles } from "../../kit/dragged.js";
 import { receive } from "../../kit/incoming.js";
 import { NARROW } from "../desk.js";
 import { visitorName } from "../format.js";
@@ -37,7 +38,7 @@ const TEXT_FIELD = "input:not([type=checkbox]), textarea";
 export class App extends Component {
   #narrow = matchMedia(NARROW);
   #compact = matchMedia(COMPACT);
-  state = { dialog: null, later: tab.get("later") ?? false };
+  state = { dialog: null, dragged: false, later: tab.get("later") ?? false };
 
   componentDidMount() {
     this.#receive();
@@ -75,8 +76,9 @@ export class App extends Component {
   #receive() {
     receive(window, (target) => Boolean(target.closest?.(TEXT_FIELD)), {
       text: (text) => text && !document.querySelector("dialog[open]") && this.props.desk?.give(text),
-      files: () => this.props.desk?.remark(t("no_files")),
+      files: (files) => !document.querySelector("dialog[open]") && this.props.desk?.files.send(files),
     });
+    watchFiles(window, (dragged) => this.setState({ dragged }));
   }
 
   #open = (dialog) => this.setState({ dialog });
@@ -132,7 +134,7 @@ export class App extends Component {
       <div class="desk ${third ? "" : "two"}" role=${narrow && !inside ? "main" : undefined}>
         ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} why=${(of) => this.setState({ dialog: "why", of })} />`}
         ${(!narrow || inside) && html`
-          <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} make=${() => this.#open("replies")} hand=${() => this.#open("transfer")} />`}
+          <${Conversation} desk=${desk} dragged=${this.state.dragged} back=${() => desk.select(null)} about=${() => this.#open("about")} make=${() => this.#open("replies")} hand=${() => this.#open("transfer")} />`}
         ${third && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
       </div>
       ${this.#dialog()}

@@ -1,4 +1,4 @@
-/** Where a waiter writes: each key stores the draft, a slash opens the canned replies. */
+/** Where a waiter writes and attaches files: each key stores the draft, a slash opens the canned replies. */
 
 import { composes, sends } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
@@ -7,7 +7,7 @@ import { FEWEST } from "../choices.js";
 import { filled } from "../placeholders.js";
 import { t } from "../words.js";
 import { Completion, listed } from "./completion.js";
-import { Icon } from "./icons.js";
+import { Icon, IconButton } from "./icons.js";
 import { Offering } from "./offering.js";
 
 // The word at the cursor, if it begins with a slash; an input method may write a wide slash.
@@ -22,6 +22,7 @@ const MOVES = /^(Arrow|Home|End|Page)/;
  */
 export class Composer extends Component {
   #box = createRef();
+  #chooser = createRef();
   state = { text: this.props.desk.client.draft(this.props.chat.conversation), query: null, picked: 0,
     choices: this.props.desk.choices.of(this.props.chat.conversation) };
 
@@ -137,6 +138,12 @@ export class Composer extends Component {
     this.setState({ text: "", query: null, choices: [] });
   };
 
+  #chosen = ({ target }) => {
+    this.props.desk.files.send([...target.files]);
+    target.value = ""; // or the same file would be no change
+    this.#box.current.focus();
+  };
+
   #key = (event) => {
     if (composes(event)) return; // Enter picks a candidate of an input method
     const found = this.#found();
@@ -175,6 +182,9 @@ export class Composer extends Component {
         ${open && html`<${Completion} found=${found} picked=${picked} insert=${(one) => this.#insert(one)} />`}
         <p class="unseen" role="status">${open && !found[0].isNone ? t("replies_found", { n: found.length }) : ""}</p>
         <p class="said" id="said" role="status">${said}</p>
+        ${desk.files.limits && html`
+          <${IconButton} icon="attach" label=${t("attach")} class="iconic attach" onClick=${() => this.#chooser.current.click()} />
+          <input type="file" ref=${this.#chooser} multiple hidden aria-label=${t("attach")} accept=${desk.files.limits.types.join()} onChange=${this.#chosen} />`}
         <textarea ref=${this.#box} rows="1" value=${text} enterkeyhint="send"
           id="composer" aria-label=${t("reply_to", { name })} aria-autocomplete="list" aria-haspopup="listbox"
           aria-invalid=${this.#excess ? "true" : undefined} aria-describedby=${said ? "said" : undefined}

@@ -11,13 +11,14 @@ import { Inbox } from "./inbox.js";
 import { Messages, Skeletons } from "./messages.js";
 import { Since } from "./since.js";
 
-/** *about()* shows the visitor, *back()* the list, *make()* where canned replies are made, *hand()* to whom to hand over. */
-export const Conversation = ({ desk, back, about, make, hand }) => html`
+/** *about()* shows the visitor, *back()* the list, *make()* where canned replies are made, *hand()* to whom to hand over; *dragged*: files are over the page. */
+export const Conversation = ({ desk, dragged, back, about, make, hand }) => html`
   <main class="conversation">
     ${desk.inbox.isOpen ? html`<${Inbox} desk=${desk} back=${() => desk.closeInbox()} />`
       : desk.past ? html`<${Past} desk=${desk} />`
       : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} make=${make} hand=${hand} />`
       : html`<${Nobody} desk=${desk} />`}
+    ${dragged && desk.files.isWelcome && html`<p class="dropping">${t("drop_here", { name: visitorName(desk.chat.peer) })}</p>`}
   </main>
 `;
 
@@ -46,9 +47,9 @@ const Open = ({ desk, chat, back, about, make, hand }) => {
     </header>
     <${Messages} key=${conversation} chat=${chat} name=${name} label=${t("messages_with", { name })}
       target=${target?.conversation === conversation ? target : undefined}
-      mark=${desk.marks.of(conversation)} most=${client.me?.max_text} sight=${(on) => desk.sight(on)}
+      files=${desk.files} mark=${desk.marks.of(conversation)} most=${client.me?.max_text} sight=${(on) => desk.sight(on)}
       older=${() => client.history({ conversation })}
-      retry=${(id) => client.retry(id)} edit=${(id) => desk.edit(id)} discard=${(id) => client.discard(id)} />
+      retry=${(id) => client.retry(id)} edit=${(id) => desk.edit(id)} discard=${(id) => discard(client, id)} />
     ${ends && html`
       <div class="ending" role="status">
         <p>${rich("ends_in", { wait: html`<${Since} from=${ends} down />` })}</p>
@@ -59,6 +60,12 @@ const Open = ({ desk, chat, back, about, make, hand }) => {
       : html`<${Composer} key=${conversation} desk=${desk} chat=${chat} name=${name} make=${make} focused=${desk.write} />`}
   `;
 };
+
+/** Remove what was not sent, and its buttons with it: the focus goes on in the box. */
+function discard(client, id) {
+  client.discard(id);
+  if (hasKeys()) document.getElementById("composer")?.focus();
+}
 
 /** Shows that the conversation is over, who has ended it and why, as far as that is known. */
 function ending({ reason, peer }) {
@@ -81,7 +88,7 @@ const Past = ({ desk }) => {
     ${!error && !chat?.messages.length && !chat?.complete && html`<div class="log"><${Skeletons} /></div>`}
     ${!error && chat && (chat.messages.length > 0 || chat.complete) && html`
       <${Messages} key=${conversation} chat=${chat} name=${name} label=${t("past_messages_with", { name })}
-        target=${desk.target ?? undefined} older=${() => desk.client.history({ conversation })} />`}
+        files=${desk.files} target=${desk.target ?? undefined} older=${() => desk.client.history({ conversation })} />`}
   `;
 };
 

@@ -1,18 +1,20 @@
 /** The messages of a conversation, by day, with their receipts. */
 
 import { offers } from "../../kit/choices.js";
+import { mayRetry } from "../../kit/file-part.js";
 import { Follow, NEAR } from "../../kit/follow.js";
 import { together } from "../../kit/messages.js";
 import { SIGNS, stamps } from "../../kit/receipts.js";
 import { excess } from "../../kit/size.js";
 import { day, moment, sameDay, time } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
-import { problem } from "../problems.js";
+import { problem, whyNotSent } from "../problems.js";
 import { locale, t } from "../words.js";
+import { FileBubble, percent } from "./file.js";
 import { Text } from "./text.js";
 
 /**
- * *chat* is shown (give it a `key` of the conversation); *retry(id)*, *edit(id)*, *discard(id)* for what was
+ * *chat* is shown (give it a `key` of the conversation), *files* is the desk's `Files`; *retry(id)*, *edit(id)*, *discard(id)* for what was
  * not sent, *most* how long a text may be, *older()* fetches more (a promise), *sight(on)* is called when the
  * newest comes into sight or leaves it; *mark* is the `seq` of the first unread message, and *target*
  * `{seq}` of a message to scroll to.
@@ -72,6 +74,9 @@ export class Messages extends Component {
     this.#follow.toMark(this.#log.current.querySelector(".unread"));
   }
 
+  /** A message has become higher after it was drawn. */
+  #grown = () => this.#follow.check() && this.#follow.toEnd();
+
   #toEnd = () => {
     this.#follow.toEnd();
     this.#see(true);
@@ -130,7 +135,7 @@ export class Messages extends Component {
   }
 
   #lines() {
-    const { chat, name, target, mark, most, retry, edit, discard } = this.props;
+    const { chat, name, target, mark, most, files, retry, edit, discard } = this.props;
     const { messages } = chat;
     const below = stamps(messages, chat.readByPeer);
     const offered = offers(messages);
@@ -142,6 +147,7 @@ export class Messages extends Component {
       ${message.event ? html`<p class="note handed" key=${message.id} dir="auto" data-seq=${message.seq}>${message.event.words ? message.text : handed(message.event)}</p>` : html`
         <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
         name=${name} locale=${locale()} joined=${belongs(messages[at - 1], message)} taken=${offered.get(message.id)?.answer?.choice} ...${below[at]} most=${most}
+        sent=${message.file && percent(message.file)} files=${files} view=${(id) => files.view(chat, id)} grown=${this.#grown}
         isOver=${chat.state === "ended"} aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
         retry=${retry} edit=${edit} discard=${discard} />`}`);
     return [...lines, this.#notes(messages.findLast(({ seq }) => seq)?.seq ?? 0), chat.rating && html`<${Rated} key="rating" ...${chat.rating} />`];
@@ -177,29 +183,32 @@ const Choices = ({ choices, taken }) => html`
       <li key=${id} dir="auto" class=${id === taken ? "taken" : ""}>${text}${id === taken && html`<span class="unseen"> ${t("choice_taken")}</span>`}</li>`)}
   </ul>`;
 
-const SEEN = ["taken", "message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
+const SEEN = ["taken", "message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver", "sent"];
 
 class Message extends Component {
   shouldComponentUpdate(next) {
     return SEEN.some((one) => next[one] !== this.props[one]);
   }
 
-  render({ message, name, joined, taken, time: timed, receipt, aimed, ...more }) {
-    const { own, author, text, date, state, seq, choices } = message;
+  render({ message, name, joined, taken, time: timed, receipt, aimed, files, view, grown, ...more }) {
+    const { id, own, author, text, file, date, state, seq, choices } = message;
     const side = own ? "mine" : author ? "mine colleague" : "theirs";
+    const speaker = own ? t("you") : author || name;
     return html`
       <div class="line ${side} ${state} ${joined ? "joined" : ""} ${aimed ? "aimed" : ""}"
            data-seq=${seq} tabindex=${aimed ? -1 : undefined}>
         ${author && !joined && html`<p class="author" aria-hidden="true">${author}</p>`}
-        <p class="bubble">
-          <span class="unseen">${t("speaker", { name: own ? t("you") : author || name })} </span>
-          <${Text} text=${text} />
-        </p>
+        ${file ? html`<${FileBubble} message=${message} files=${files} speaker=${speaker} view=${view} grown=${grown} />` : html`
+          <p class="bubble">
+            <span class="unseen">${t("speaker", { name: speaker })} </span>
+            <${Text} text=${text} />
+          </p>`}
         ${choices && html`<${Choices} choices=${choices} taken=${taken} />`}
-        ${state === "failed" ? html`<${Failed} message=${message} ...${more} />` : (timed || receipt) && html`
+        ${state === "failed" ? html`<${Failed} message=${message} files=${files} ...${more} />` : (timed || receipt) && html`
           <p class="meta">
             ${timed && html`<time datetime=${date} title=${moment(date)}>${time(date)}</time>`}
             ${receipt && html`<span class="receipt" role="img" aria-label=${t(receipt)}><${Sign} of=${receipt} /> ${t(receipt)}</span>`}
+            ${state === "uploading" && html`<button type="button" class="link" onClick=${() => more.discard(id)}>${t("cancel")}</button>`}
           </p>`}
       </div>
     `;
@@ -208,14 +217,16 @@ class Message extends Component {
 
 const Sign = ({ of }) => html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d=${SIGNS[of]} /></svg>`;
 
-const Failed = ({ message: { id, text, error }, most, isOver, retry, edit, discard }) => {
-  const n = excess(text, most);
+const Failed = ({ message, files, most, isOver, retry, edit, discard }) => {
+  const { id, text, file, error } = message;
+  const n = file ? 0 : excess(text, most);
+  const why = file ? whyNotSent(error, files.limits, locale()) : error ? problem(error) : "";
   return html`
     <p class="why">
       <${Sign} of="failed" />
-      <span>${t("failed")} ${n ? t("too_long_by", { n }) : error ? problem(error) : ""}</span>
-      ${!n && html`<button type="button" class="link" onClick=${() => retry(id)}>${t("retry")}</button>`}
-      ${!isOver && html`<button type="button" class="link" onClick=${() => edit(id)}>${t("edit")}</button>`}
+      <span>${t("failed")} <span dir="auto">${n ? t("too_long_by", { n }) : why}</span></span>
+      ${(file ? !isOver && mayRetry(message) : !n) && html`<button type="button" class="link" onClick=${() => retry(id)}>${t("retry")}</button>`}
+      ${!isOver && !file && html`<button type="button" class="link" onClick=${() => edit(id)}>${t("edit")}</button>`}
       <button type="button" class="link" onClick=${() => discard(id)}>${t("discard")}</button>
     </p>
   `;
