@@ -21,6 +21,8 @@ ENDINGS = {
     "application/pdf": ("pdf",),
 }
 
+_OF_OTHERS = frozenset(ending for endings in ENDINGS.values() for ending in endings)
+
 #: endings of what is text, and runs or is drawn where somebody opens it
 _ACTIVE = frozenset(
     (
@@ -52,7 +54,8 @@ def suited(name: str, mime: str) -> str:
     """*name*, with an ending that suits the type: `photo.jpg.exe` of a PNG is `photo.jpg.png`."""
     stem, ending = _parted(name)
     if mime == "text/plain":
-        return _shortened(f"{name}.txt", "txt") if ending.lower() in _ACTIVE else name
+        is_fit = ending.lower() not in _ACTIVE | _OF_OTHERS
+        return name if is_fit else _shortened(f"{name}.txt", "txt")
     listed = tuple(one[1:] for one in mimetypes.guess_all_extensions(mime))
     fitting = ENDINGS.get(mime, listed)
     if ending.lower() in fitting:

@@ -60,6 +60,12 @@ def test_its_ending_suits_the_type(name, mime, expected):
     assert suited(name, mime) == expected
 
 
+@pytest.mark.parametrize("name", ["fake.png", "fake.JPEG", "fake.pdf"])
+def test_a_text_is_not_called_what_only_another_type_is_called(name):
+    assert suited(name, "text/plain") == f"{name}.txt"
+    assert suited("notes.md", "text/plain") == "notes.md"
+
+
 @given(some.text(max_size=400), some.sampled_from(["image/png", "text/plain", "application/pdf"]))
 def test_whatever_it_was_called(name, mime):
     found = suited(cleaned(name), mime)

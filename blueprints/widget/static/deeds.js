@@ -87,7 +87,7 @@ export class Deeds {
 
 /** What the gallery says. */
 const words = (t) => ({
-  close: t("close"),
+  close: t("rate_close"),
   previous: t("previous"),
   next: t("next"),
   download: t("download"),
