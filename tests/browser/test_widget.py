@@ -594,7 +594,7 @@ def test_with_the_keyboard_alone(shop: LiveServer, visit: Visit) -> None:
         assert ada.reads() == "First line\nsecond line"
         expect(page.get_by_role("textbox", name="Write a message")).to_be_focused()
         ada.writes("Hello.")
-        for name in ("Messages", "Close chat", "Mute sound", "End chat"):
+        for name in ("Attach a file", "Messages", "Close chat", "Mute sound", "End chat"):
             page.keyboard.press("Shift+Tab")
             expect(page.locator("csapp-widget :focus")).to_have_accessible_name(name)
         page.keyboard.press("Enter")

@@ -116,12 +116,20 @@ export class Foot {
     this.element.hidden = !what;
     const rating = this.#rate(phase);
     this.#asked.replaceChildren(...(rating && phase === "served" ? [rating] : []));
-    const isRated = Boolean(rating) && ["ended", "past"].includes(what);
-    const shown = what && what + t("end") + this.ending + isRated;
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    this.element.classList.toggle("whole", what === "leaving");
-    this.element.replaceChildren(...(what ? this.#parts(what, isRated ? [rating] : []) : []));
+    const shown = what && what + t("end") + this.ending;
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      this.element.classList.toggle("whole", what === "leaving");
+      this.element.replaceChildren(...(what ? this.#parts(what) : []));
+    }
+    this.#putRating(["ended", "past"].includes(what) ? rating : null);
+  }
+
+  /** Have *rating* (null: nothing) behind the first line. All else stays, with the focus. */
+  #putRating(rating) {
+    const there = this.#rating?.element;
+    if (rating && !this.element.contains(rating)) this.element.firstElementChild.after(rating);
+    else if (!rating && this.element.contains(there)) there.remove();
   }
 
   /** Where the visitor rates the conversation, or reads how it has; null: it is not asked. */
@@ -174,7 +182,7 @@ export class Foot {
     where.replaceChildren(...(isTyping ? [element("i"), element("i"), element("i"), words] : []));
   }
 
-  #parts(what, rating) {
+  #parts(what) {
     const { t } = this.#widget;
     const visit = this.#visit;
     if (what === "leaving") return [this.#form.element];
@@ -189,7 +197,7 @@ export class Foot {
       what === "ended"
         ? button("primary", t("again"), () => this.#deeds.renew())
         : button("primary", t("return"), () => this.turnTo(""));
-    return [element("p", "", this.ending), ...rating, next, this.#copies()];
+    return [element("p", "", this.ending), next, this.#copies()];
   }
 
   #copies() {
