@@ -38,7 +38,7 @@ const Open = ({ desk, chat, back, about, make, hand }) => {
         <p>${t(over ? "over" : !desk.isSure ? "visitor_unknown" : presence === "away" ? "visitor_away" : "visitor_online")}</p>
       </div>
       <${IconButton} icon="person" label=${t("about_visitor")} class="iconic about" onClick=${about} />
-      ${!over && !chat.rating && client.me?.ratings && html`<${IconButton} icon="star" class="iconic ask" label=${t(chat.invited ? "rating_asked" : "rating_ask")}
+      ${!over && !chat.rating && client.me?.ratings && html`<${IconButton} icon="star" label=${t(chat.invited ? "rating_asked" : "rating_ask")}
         disabled=${chat.invited || presence === "away"} onClick=${() => client.invite(conversation)} />`}
       ${!over && html`<${IconButton} icon="transfer" label=${t("transfer")} keys=${hint("T")} disabled=${Boolean(ends)} onClick=${hand} />`}
       ${over
