@@ -22,6 +22,12 @@ def jsonify(*values: Any, **fields: Any) -> Response:
     return current_app.response_class(f"{text}\n", mimetype="application/json")
 
 
+def uncached(response: Response) -> Response:
+    """*response*, which no browser and no proxy keeps."""
+    response.cache_control.no_store = True
+    return response
+
+
 def rendered(template: str, **values: object) -> str:
     """The text of *template* with *values*. It sees the globals of all templates, no processors."""
     extension: Extension = current_app.extensions["csapp"]

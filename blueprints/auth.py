@@ -18,7 +18,7 @@ from services.webserver import is_test_client
 from services.wire.codes import ErrorCode, HTTPRefusal
 
 from . import known_browsers
-from .answers import jsonify
+from .answers import jsonify, uncached
 from .cors import shared
 from .door import Door
 from .extension import Extension
@@ -102,7 +102,7 @@ def _for_waiters(door: Blueprint, extension: Extension, renewals: Renewals) -> N
         """Whom the token names, and for how many seconds it is still good."""
         shown = waiter(request, server)
         left = max(0, int(server.tokens.left(shown.expires)))
-        return _uncached(jsonify(expires_in=left, **_shown_fields(shown.identity)))
+        return uncached(jsonify(expires_in=left, **_shown_fields(shown.identity)))
 
     @door.post("/v1/waiter/password")
     def waiter_password() -> Response:
@@ -195,16 +195,11 @@ def _answer(
     server: ChatServer, token: str, identity: Identity, seconds: int | None = None
 ) -> Response:
     lives = server.settings.token_lifetime if seconds is None else seconds
-    return _uncached(jsonify(token=token, expires_in=lives, **_shown_fields(identity)))
+    return uncached(jsonify(token=token, expires_in=lives, **_shown_fields(identity)))
 
 
 def _shown_fields(identity: Identity) -> dict[str, str]:
     return {"sub": identity.subject, "name": identity.name, "avatar": identity.avatar}
-
-
-def _uncached(response: Response) -> Response:
-    response.cache_control.no_store = True
-    return response
 
 
 def _log(event: Event, identity: Identity | None, server: ChatServer, by: str = "") -> None:

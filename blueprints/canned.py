@@ -23,7 +23,7 @@ from services.identity import Identity
 from services.wire.codes import ErrorCode, HTTPRefusal
 from services.wire.dates import rfc3339
 
-from .answers import jsonify
+from .answers import jsonify, uncached
 from .door import Door
 from .extension import Extension
 from .request_data import whole
@@ -62,7 +62,7 @@ def blueprint(extension: Extension) -> Blueprint:
     def canned() -> Response:
         """The replies that the waiter may use, and the departments for which it may share one."""
         found, mine = ask(lambda here, waiter: (here.all(waiter.subject), departments(waiter)))
-        return _fresh(jsonify(replies=[_shown(one) for one in found], departments=mine))
+        return uncached(jsonify(replies=[_shown(one) for one in found], departments=mine))
 
     @door.post("/v1/canned")
     def add_canned() -> Response:
@@ -109,13 +109,13 @@ def _add_past(door: Blueprint, queries: StoreQueries, ask: Callable[..., Any]) -
         """The former versions of a reply."""
         n = _number(number)
         found = ask(lambda replies, _waiter: replies.versions(n))
-        return _fresh(jsonify(versions=[_former(one) for one in found]))
+        return uncached(jsonify(versions=[_former(one) for one in found]))
 
     @door.get("/v1/canned/removed")
     def canned_removed() -> Response:
         """Shared replies that were removed, each in its last version."""
         found = ask(lambda replies, _waiter: replies.removed())
-        return _fresh(jsonify(versions=[_former(one) for one in found]))
+        return uncached(jsonify(versions=[_former(one) for one in found]))
 
     @door.post("/v1/canned/restored")
     def restore_canned() -> Response:
@@ -187,11 +187,6 @@ def _former(version: Version) -> dict[str, Any]:
 def _date(milliseconds: int) -> str | None:
     """None for a reply that is older than the column of dates, or was never used."""
     return rfc3339(milliseconds) if milliseconds else None
-
-
-def _fresh(response: Response) -> Response:
-    response.cache_control.no_store = True
-    return response
 
 
 def _refusal(error: CannedError) -> HTTPRefusal:

@@ -25,7 +25,7 @@ from services.origin import client_address
 from services.server import ChatServer
 from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .answers import jsonify
+from .answers import jsonify, uncached
 from .cors import shared
 from .door import Door
 from .extension import Extension
@@ -134,7 +134,7 @@ def _for_uploads(door: Blueprint, desk: _FileDesk) -> None:
         else:
             response = jsonify(_shown(taken))
             response.status_code = 201
-        return _fresh(response)
+        return uncached(response)
 
     def find(name: str) -> FileRow:
         sender = desk.sender(request)
@@ -151,7 +151,7 @@ def _for_uploads(door: Blueprint, desk: _FileDesk) -> None:
         row = find(name)
         whole = _shown(desk.files.described(row)) if row.kept else {}
         more = {"upload": name, "offset": row.size if row.kept else row.received, "size": row.size}
-        return _fresh(jsonify(whole | more))
+        return uncached(jsonify(whole | more))
 
     @door.delete("/v1/files/uploads/<name>")
     def cancel_upload(name: str) -> Response:
@@ -162,11 +162,6 @@ def _for_uploads(door: Blueprint, desk: _FileDesk) -> None:
 
 def _shown(described: Described) -> dict[str, Any]:
     return {name: value for name, value in asdict(described).items() if value is not None}
-
-
-def _fresh(response: Response) -> Response:
-    response.cache_control.no_store = True
-    return response
 
 
 # ---- reading ---------------------------------------------------------------
@@ -196,7 +191,7 @@ def _for_readers(door: Blueprint, desk: _FileDesk) -> None:
             found[row.id] = {"url": f"{address}?key={key}"}
             if row.thumb:
                 found[row.id]["thumb"] = f"{address}/thumb?key={key}"
-        return _fresh(jsonify(links=found, expires_in=max(1, int(ends - links.now()))))
+        return uncached(jsonify(links=found, expires_in=max(1, int(ends - links.now()))))
 
     @door.get("/v1/files/<file>")
     def read_file(file: str) -> Response:

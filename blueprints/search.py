@@ -17,7 +17,7 @@ from services.identity import Identity
 from services.wire.codes import ErrorCode, HTTPRefusal
 from services.wire.dates import milliseconds, rfc3339
 
-from .answers import jsonify
+from .answers import jsonify, uncached
 from .door import Door
 from .extension import Extension
 from .request_data import whole
@@ -56,7 +56,7 @@ def blueprint(extension: Extension) -> Blueprint:
             hits = [_shown(hit, seen[hit.chat]) for hit in found.hits if hit.chat in seen]
             return {"hits": hits, "next": found.next, "beginnings": list(found.beginnings)}
 
-        return _answer(queries.ask(request, work))
+        return uncached(jsonify(queries.ask(request, work)))
 
     @door.get("/v1/search/waiters")
     def who() -> Response:
@@ -65,15 +65,9 @@ def blueprint(extension: Extension) -> Blueprint:
         def work(store: SQLStore, _waiter: Identity) -> dict[str, Any]:
             return {"waiters": [{"sub": sub, "name": name} for sub, name in waiters(store)]}
 
-        return _answer(queries.ask(request, work))
+        return uncached(jsonify(queries.ask(request, work)))
 
     return door
-
-
-def _answer(found: dict[str, Any]) -> Response:
-    response = jsonify(found)
-    response.cache_control.no_store = True
-    return response
 
 
 def _words(query: str, filters: Filters) -> str:
